@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
+/* Copyright The npu authors */
+/*
+ * ioctls of the npu driver on /dev/accel/accelN (docs/uapi.md).
+ *
+ * Rules of this interface:
+ *  - structs grow only at their end; the kernel takes a shorter one with the
+ *    rest as zero and a longer one if what it does not know is zero;
+ *  - fields named mbz and unknown flag bits must be zero, else EINVAL;
+ *  - arrays are a struct drm_npu_array: pointer, count and the caller's
+ *    element size, so that elements may grow as well;
+ *  - handles are 32 bits, per file, never 0;
+ *  - after the card was lost or reset, old files get ENODEV.
+ */
+#ifndef NPU_ACCEL_H
+#define NPU_ACCEL_H
+
+#include "drm.h"
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+#define DRM_NPU_DEV_QUERY	0x00
+#define DRM_NPU_BO_CREATE	0x01
+#define DRM_NPU_BO_INFO		0x02
+#define DRM_NPU_VM_CREATE	0x03
+#define DRM_NPU_VM_DESTROY	0x04
+#define DRM_NPU_VM_BIND		0x05
+#define DRM_NPU_VM_GET_STATE	0x06
+#define DRM_NPU_QUEUE_CREATE	0x07
+#define DRM_NPU_QUEUE_DESTROY	0x08
+#define DRM_NPU_QUEUE_GET_STATE	0x09
+#define DRM_NPU_EXEC		0x0a
+
+/* An array in the caller's memory. stride = sizeof(element) of the caller. */
+struct drm_npu_array {
+	__u64 pointer;
+	__u32 count;
+	__u32 stride;
+};
+
+/*
+ * DEV_QUERY: size = 0 asks for the size of `type` (pointer is not used);
+ * otherwise min(size, what the kernel has) bytes are written and size is set
+ * to what the kernel has.
+ */
+#define DRM_NPU_QUERY_DEVICE	0	/* struct drm_npu_query_device */
+#define DRM_NPU_QUERY_MEMORY	1	/* struct drm_npu_query_memory[] */
+#define DRM_NPU_QUERY_FIRMWARE	2	/* struct drm_npu_query_firmware */
+#define DRM_NPU_QUERY_TIME	3	/* struct drm_npu_query_time */
+#define DRM_NPU_QUERY_TELEMETRY	4	/* struct drm_npu_query_telemetry */
+
+struct drm_npu_dev_query {
+	__u32 type;
+	__u32 size;
+	__u64 pointer;
+};
+
+#define DRM_NPU_CAP_WAKE_PAGES	0x1	/* doorbell pages have a wake page */
+#define DRM_NPU_CAP_ECC		0x2	/* device memory has ECC */
+
+struct drm_npu_query_device {
+	__u32 abi;		/* card's ABI, major 31:16, minor 15:0 */
+	__u32 hardware;		/* family 31:16, revision 15:0 */
+	__u64 serial;
+	__u64 capabilities;	/* DRM_NPU_CAP_* */
+	__u64 va_start;		/* usable virtual addresses: [va_start, va_end) */
+	__u64 va_end;
+	__u32 tensor_engines;
+	__u32 copy_engines;
+	__u32 slots;		/* queues that run at the same time */
+	__u32 queues_max;	/* on the card */
+	__u32 ring_packets_max;
+	__u32 mbz;
+};
+
+#define DRM_NPU_MEMORY_SYSTEM	0x1
+#define DRM_NPU_MEMORY_DEVICE	0x2
+
+struct drm_npu_query_memory {
+	__u32 region;		/* one DRM_NPU_MEMORY_* */
+	__u32 page_size;	/* smallest allocation and alignment, bytes */
+	__u64 size;		/* bytes */
+	__u64 used;		/* bytes, of all clients */
+	__u64 cpu_visible;	/* bytes that can be mapped */
+};
+
+struct drm_npu_query_firmware {
+	__u32 version;		/* major 31:24, minor 23:16, patch 15:0 */
+	__u32 security_version;
+	__u32 abi_min;
+	__u32 abi_max;
+	char build_id[24];	/* zero terminated */
+};
+
+struct drm_npu_query_time {
+	__u64 card_ns;		/* card's clock, read between the two below */
+	__u64 before_ns;	/* CLOCK_MONOTONIC */
+	__u64 after_ns;
+};
+
+/* From a cache at most 100 ms old; the fields are those of the card. */
+struct drm_npu_query_telemetry {
+	__u64 age_ns;
+	__s64 temperature_mc;	/* millidegree Celsius */
+	__u64 power_mw;
+	__u64 power_cap_mw;
+	__u64 energy_uj;
+	__u64 clock_hz;
+	__u64 clock_max_hz;
+	__u64 tensor_busy_ns;	/* of all tensor engines, since boot */
+	__u64 copy_busy_ns;
+	__u64 uptime_ns;	/* since the firmware booted */
+	__u64 ecc_corrected;
+	__u64 ecc_uncorrected;
+	__u32 throttle;		/* bit 0 power, bit 1 thermal */
+	__u32 queues;		/* that exist now */
+};
+
+#define DRM_NPU_BO_CPU_VISIBLE	0x1	/* can be mapped */
+
+struct drm_npu_bo_create {
+	__u64 size;		/* in: bytes, out: rounded up to pages */
+	__u32 placement;	/* DRM_NPU_MEMORY_* that are allowed */
+	__u32 flags;		/* DRM_NPU_BO_* */
+	__u32 vm;		/* 0, or the only VM that may map it */
+	__u32 handle;		/* out: GEM handle. Contents are zero. */
+};
+
+struct drm_npu_bo_info {
+	__u32 handle;
+	__u32 placement;	/* out: as created */
+	__u32 flags;		/* out */
+	__u32 region;		/* out: where it is now, DRM_NPU_MEMORY_*; 0 = nowhere yet */
+	__u64 size;		/* out */
+	__u64 mmap_offset;	/* out: for mmap(2); 0 if not CPU_VISIBLE */
+};
+
+struct drm_npu_vm_create {
+	__u32 flags;		/* mbz */
+	__u32 vm;		/* out */
+};
+
+struct drm_npu_vm_destroy {
+	__u32 vm;
+	__u32 mbz;
+};
+
+#define DRM_NPU_SYNC_WAIT	0x0
+#define DRM_NPU_SYNC_SIGNAL	0x1
+
+struct drm_npu_sync {
+	__u32 flags;		/* DRM_NPU_SYNC_* */
+	__u32 handle;		/* syncobj */
+	__u64 point;		/* timeline point, 0 = binary */
+};
+
+#define DRM_NPU_VM_OP_MAP	0
+#define DRM_NPU_VM_OP_UNMAP	1
+
+#define DRM_NPU_VM_MAP_READONLY	0x1
+
+struct drm_npu_vm_op {
+	__u32 op;		/* DRM_NPU_VM_OP_* */
+	__u32 flags;		/* DRM_NPU_VM_MAP_* */
+	__u64 va;		/* page aligned */
+	__u64 size;		/* bytes, page aligned, > 0 */
+	__u64 bo_offset;	/* MAP: page aligned */
+	__u32 bo;		/* MAP: GEM handle */
+	__u32 mbz;
+};
+
+/*
+ * Applies the operations in order; done when the ioctl returns. On an error
+ * `ops_done` tells how many of them have been applied.
+ */
+struct drm_npu_vm_bind {
+	__u32 vm;
+	__u32 flags;		/* mbz */
+	struct drm_npu_array ops;	/* struct drm_npu_vm_op */
+	__u32 ops_done;		/* out */
+	__u32 mbz;
+};
+
+#define DRM_NPU_VM_FAULTED	0x1	/* an access faulted; see the record */
+#define DRM_NPU_VM_DEAD		0x2	/* card reset or lost: make a new one */
+
+struct drm_npu_vm_get_state {
+	__u32 vm;
+	__u32 state;		/* out: DRM_NPU_VM_* */
+	__u64 fault_count;	/* out */
+	__u64 fault_va;		/* out: the last one */
+	__u32 fault_info;	/* out: bit 0 write; reason 15:8: 1 unmapped, 2 permission, 3 table, 4 bus, 5 ECC */
+	__u32 fault_queue;	/* out: queue handle, 0 = none of this file */
+};
+
+#define DRM_NPU_PRIORITY_LOW		0
+#define DRM_NPU_PRIORITY_NORMAL		1
+#define DRM_NPU_PRIORITY_HIGH		2	/* CAP_SYS_NICE */
+#define DRM_NPU_PRIORITY_REALTIME	3	/* CAP_SYS_NICE */
+
+struct drm_npu_queue_create {
+	__u32 vm;
+	__u32 priority;		/* DRM_NPU_PRIORITY_* */
+	__u32 flags;		/* mbz */
+	__u32 queue;		/* out */
+};
+
+struct drm_npu_queue_destroy {
+	__u32 queue;
+	__u32 mbz;
+};
+
+#define DRM_NPU_QUEUE_TIMED_OUT	0x1	/* its job made no progress and was killed */
+#define DRM_NPU_QUEUE_FAULTED	0x2	/* its job was refused by the card or faulted */
+#define DRM_NPU_QUEUE_INNOCENT	0x4	/* lost to somebody else's reset */
+
+struct drm_npu_queue_get_state {
+	__u32 queue;
+	__u32 state;		/* out: DRM_NPU_QUEUE_*; 0 = usable */
+	__u32 error;		/* out: NPU_QUEUE_ERROR_* (npu_packet.h) */
+	__u32 error_tag;	/* out: tag of the packet that failed */
+	__u64 error_va;		/* out: as in struct npu_queue_control */
+	__u32 error_op;		/* out: EXEC: index of the operation that failed */
+	__u32 mbz;
+	__u64 jobs;		/* out: completed */
+	__u64 busy_ns;		/* out: engine time */
+	__u64 energy_nj;	/* out */
+};
+
+/* A command buffer: `count` packets (npu_packet.h) at `va` of the queue's VM. */
+struct drm_npu_command {
+	__u64 va;		/* 64-byte aligned */
+	__u32 count;		/* packets, 1 .. NPU_CALL_MAX */
+	__u32 flags;		/* mbz */
+};
+
+/*
+ * Runs the commands in order as one job: it starts once all waits are
+ * signalled, and signals once all commands are complete and visible, or with
+ * an error if the queue was stopped. No commands: the signals follow the
+ * waits and the queue's earlier jobs.
+ */
+struct drm_npu_exec {
+	__u32 queue;
+	__u32 flags;		/* mbz */
+	struct drm_npu_array commands;	/* struct drm_npu_command, at most 64 */
+	struct drm_npu_array syncs;	/* struct drm_npu_sync, at most 1024 */
+};
+
+#define DRM_IOCTL_NPU(nr, type) \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_NPU_##nr, struct drm_npu_##type)
+#define DRM_IOCTL_NPU_DEV_QUERY		DRM_IOCTL_NPU(DEV_QUERY, dev_query)
+#define DRM_IOCTL_NPU_BO_CREATE		DRM_IOCTL_NPU(BO_CREATE, bo_create)
+#define DRM_IOCTL_NPU_BO_INFO		DRM_IOCTL_NPU(BO_INFO, bo_info)
+#define DRM_IOCTL_NPU_VM_CREATE		DRM_IOCTL_NPU(VM_CREATE, vm_create)
+#define DRM_IOCTL_NPU_VM_DESTROY	DRM_IOCTL_NPU(VM_DESTROY, vm_destroy)
+#define DRM_IOCTL_NPU_VM_BIND		DRM_IOCTL_NPU(VM_BIND, vm_bind)
+#define DRM_IOCTL_NPU_VM_GET_STATE	DRM_IOCTL_NPU(VM_GET_STATE, vm_get_state)
+#define DRM_IOCTL_NPU_QUEUE_CREATE	DRM_IOCTL_NPU(QUEUE_CREATE, queue_create)
+#define DRM_IOCTL_NPU_QUEUE_DESTROY	DRM_IOCTL_NPU(QUEUE_DESTROY, queue_destroy)
+#define DRM_IOCTL_NPU_QUEUE_GET_STATE	DRM_IOCTL_NPU(QUEUE_GET_STATE, queue_get_state)
+#define DRM_IOCTL_NPU_EXEC		DRM_IOCTL_NPU(EXEC, exec)
+
+#if defined(__cplusplus)
+}
+#endif
+
+#endif /* NPU_ACCEL_H */
