@@ -104,3 +104,11 @@ tests: all $(UNIT_TESTS) $(VM_TESTS)
 .PHONY: clean
 clean:
 	rm -rf $(O)
+
+.PHONY: print-unit-tests
+print-unit-tests:
+	@echo $(UNIT_TESTS)
+
+.PHONY: print-vm-tests
+print-vm-tests:
+	@echo $(VM_TESTS)
