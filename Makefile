@@ -101,6 +101,73 @@ all: $(ALL)
 .PHONY: tests
 tests: all $(UNIT_TESTS) $(VM_TESTS)
 
+# packaging/deps installs what is missing when it may, and names it otherwise.
+.PHONY: deps-build deps-run deps-check
+deps-build:
+	@packaging/deps build
+deps-run:
+	@packaging/deps build run
+deps-check:
+	@packaging/deps build run check
+
+# The sub-make sees the packages that were just installed.
+.PHONY: run
+run: deps-run
+	@$(MAKE) --no-print-directory all
+	@tests/vm/demo
+
+.PHONY: check
+check: deps-check
+	@$(MAKE) --no-print-directory WERROR=1 tests
+	@O=$(O) tests/check
+
+# One stage alone: make check-lint, check-abi, check-unit, check-kernel, check-vm.
+check-%: deps-check
+	@$(MAKE) --no-print-directory WERROR=1 tests
+	@O=$(O) tests/check $*
+
+.PHONY: install uninstall
+install: all
+	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)/npu \
+		$(DESTDIR)$(includedir)/drm $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(firmwaredir) \
+		$(DESTDIR)$(dkmsdir)/uapi/drm $(DESTDIR)$(dkmsdir)/uapi/npu $(DESTDIR)$(udevdir)
+	$(INSTALL) -m 755 $(INSTALL_BIN) $(DESTDIR)$(bindir)
+	for f in $(INSTALL_LIB); do cp -P $$f $(DESTDIR)$(libdir)/; done
+	sed 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|; s|@includedir@|$(includedir)|; s|@VERSION@|$(VERSION)|' \
+		libnpu/libnpu.pc.in > $(DESTDIR)$(libdir)/pkgconfig/libnpu.pc
+	$(INSTALL) -m 644 $(INSTALL_HEADERS) $(DESTDIR)$(includedir)
+	$(INSTALL) -m 644 uapi/npu/*.h $(DESTDIR)$(includedir)/npu
+	$(INSTALL) -m 644 uapi/drm/npu_accel.h $(DESTDIR)$(includedir)/drm
+	$(INSTALL) -m 644 $(INSTALL_MAN) $(DESTDIR)$(mandir)/man1
+	$(INSTALL) -m 644 $(INSTALL_FIRMWARE) $(DESTDIR)$(firmwaredir)
+	$(INSTALL) -m 644 packaging/60-npu.rules $(DESTDIR)$(udevdir)
+	cp -r kernel $(DESTDIR)$(dkmsdir)/
+	cp uapi/drm/*.h $(DESTDIR)$(dkmsdir)/uapi/drm/
+	cp uapi/npu/*.h $(DESTDIR)$(dkmsdir)/uapi/npu/
+	sed 's|@VERSION@|$(VERSION)|' dkms.conf > $(DESTDIR)$(dkmsdir)/dkms.conf
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(INSTALL_BIN))) \
+		$(addprefix $(DESTDIR)$(libdir)/,$(notdir $(INSTALL_LIB))) \
+		$(DESTDIR)$(libdir)/pkgconfig/libnpu.pc \
+		$(addprefix $(DESTDIR)$(includedir)/,$(notdir $(INSTALL_HEADERS))) \
+		$(DESTDIR)$(includedir)/drm/npu_accel.h \
+		$(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(INSTALL_MAN))) \
+		$(addprefix $(DESTDIR)$(firmwaredir)/,$(notdir $(INSTALL_FIRMWARE))) \
+		$(DESTDIR)$(udevdir)/60-npu.rules
+	rm -rf $(DESTDIR)$(includedir)/npu $(DESTDIR)$(dkmsdir)
+
+.PHONY: help
+help:
+	@echo 'make            everything but the kernel module, into build/'
+	@echo 'make run        boot a VM with the card, load the driver, run real inference'
+	@echo 'make check      all tests (check-lint, -abi, -unit, -kernel, -vm: one stage)'
+	@echo 'make install    DESTDIR=, prefix=$(prefix); the module as DKMS source'
+	@echo 'make uninstall  take it away again'
+	@echo 'make clean      remove build/; the VM cache stays (tests/vm/run --help)'
+	@echo 'Options: WERROR=1 warnings are errors; SAN=1 address and undefined-behaviour'
+	@echo '         sanitizers, SAN=thread ThreadSanitizer (give each an O= of its own)'
+
 .PHONY: clean
 clean:
 	rm -rf $(O)
