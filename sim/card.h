@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Copyright The npu authors */
+/* The card behind the PCIe link: what the transport needs of it. */
+#ifndef SIM_CARD_H
+#define SIM_CARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct card;
+struct dma_map;
+struct irq_set;
+
+struct card_config {
+	uint64_t memory_size;
+	uint64_t serial;
+	const char *state_dir;	/* what outlives a run; NULL: nothing does */
+	const char *key_file;	/* public key for firmware; NULL: the development key */
+	bool debug_registers;
+};
+
+struct card *card_create(const struct card_config *config, struct dma_map *dma,
+			 struct irq_set *irqs);
+void card_destroy(struct card *card);
+
+/*
+ * The functions below are called by the server thread, one at a time.
+ * card_reset() returns when the card accesses no host memory any more.
+ */
+void card_reset(struct card *card);
+uint32_t card_reg_read32(struct card *card, uint32_t offset);
+void card_reg_write32(struct card *card, uint32_t offset, uint32_t value);
+void card_wake_write(struct card *card, uint32_t queue);
+int card_doorbell_fd(struct card *card);
+int card_memory_fd(struct card *card);
+
+/* Any thread. -ENOENT for a fault that does not exist. */
+int card_fault_inject(struct card *card, const char *name, bool on);
+bool card_fault_holds(struct card *card, uint32_t number);
+void card_status(struct card *card, FILE *out);
+
+#endif /* SIM_CARD_H */

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Copyright The npu authors */
+/*
+ * The part of the host's memory that the card can reach: what the vfio-user
+ * client has mapped, by guest-physical address.
+ *
+ * The server thread adds and removes mappings while engine threads use them.
+ * A user holds a reference for as long as it uses a pointer; removing a
+ * mapping hides it at once and waits for the references that are left, so no
+ * access outlives the client's unmap.
+ */
+#ifndef SIM_DMA_MAP_H
+#define SIM_DMA_MAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct dma_map;
+struct dma_region;
+
+struct dma_ref {
+	struct dma_region *region;
+};
+
+struct dma_map *dma_map_create(void);
+void dma_map_destroy(struct dma_map *m);
+
+/*
+ * Maps size bytes of fd at offset to the address gpa. The fd stays the
+ * caller's. -EEXIST if it overlaps another mapping, -EINVAL, -ENOSPC, or what
+ * mmap() said.
+ */
+int dma_map_add(struct dma_map *m, uint64_t gpa, uint64_t size, int fd, uint64_t offset,
+		bool readable, bool writable);
+/* Removes the mapping that is exactly this; -ENOENT if there is none. */
+int dma_map_remove(struct dma_map *m, uint64_t gpa, uint64_t size);
+void dma_map_remove_all(struct dma_map *m);
+
+/*
+ * Host pointer to [gpa, gpa + len), valid until dma_map_put(); NULL if that
+ * is not inside one mapping with the right. Any thread.
+ */
+void *dma_map_get(struct dma_map *m, uint64_t gpa, uint64_t len, bool write, struct dma_ref *ref);
+void dma_map_put(struct dma_map *m, struct dma_ref *ref);
+
+/* Copies that may cross mappings; -EFAULT and nothing promised if they leave
+ * them. Any thread.
+ */
+int dma_map_read(struct dma_map *m, uint64_t gpa, void *dst, uint64_t len);
+int dma_map_write(struct dma_map *m, uint64_t gpa, const void *src, uint64_t len);
+
+#endif /* SIM_DMA_MAP_H */
