@@ -78,7 +78,7 @@ struct card {
 	int doorbell_fd;
 	uint8_t *doorbells;
 	uint64_t power_on_ns;
-	uint32_t security_version;	/* written by the server thread only */
+	uint32_t security_version;	/* guarded by regs.lock once the card runs */
 	uint8_t public_key[32];
 	atomic_uint faults;	/* bit n: injected fault n holds */
 	struct regs regs;
@@ -89,12 +89,14 @@ struct card {
 	struct management_core *core;
 	struct power *power;
 	pthread_t clock;
+	bool clock_runs;
 	atomic_bool quit;
 };
 
 /* card.c */
 uint64_t card_time(const struct card *card);	/* ns since power-on */
 void card_irq(struct card *card, unsigned int vector);
+void card_fault_set(struct card *card, uint32_t number, bool on);
 uint64_t monotonic_ns(void);
 
 /* regs.c */
@@ -116,7 +118,7 @@ struct boot_image {
 uint32_t boot_rom_load(struct card *card, uint64_t address, uint32_t size, struct boot_image *image);
 
 /* state.c: what outlives a run */
-uint32_t state_load_security_version(const char *dir);
+int state_load_security_version(const char *dir, uint32_t *version);
 void state_store_security_version(const char *dir, uint32_t version);
 
 /* command_processor.c */
@@ -143,7 +145,8 @@ int core_start(struct management_core *core, const struct boot_image *image);
 void core_stop(struct management_core *core);	/* returns when it does not run */
 void core_interrupt(struct management_core *core, uint32_t source);	/* any thread */
 uint8_t *core_sram(struct management_core *core);
-void core_crash(struct management_core *core, uint32_t reason);	/* any thread */
+void core_crash(struct management_core *core, uint32_t reason);	/* any thread; a request */
+void core_ready(struct management_core *core);	/* the firmware says so */
 uint32_t core_pending(struct management_core *core);
 void core_clear_pending(struct management_core *core, uint32_t sources);
 void core_set_enable(struct management_core *core, uint32_t sources);

@@ -35,6 +35,7 @@ struct slot_regs {			/* what the firmware writes before LOAD */
 	uint64_t control;
 	uint32_t config;
 	uint64_t head;
+	uint32_t call;			/* packets done of the CALL at head */
 };
 
 struct slot {
@@ -58,6 +59,7 @@ struct slot {
 		uint32_t count;
 		uint32_t at;
 	} call;
+	uint32_t resume;		/* where the CALL at head goes on after a LOAD */
 	bool waiting;			/* a FENCE_WAIT does not hold yet */
 	union {
 		struct npu_packet_header header;
@@ -392,10 +394,15 @@ static void execute(struct command_processor *cp, struct slot *s)
 		store(cp, s, s->packet.timestamp.address, card_time(cp->card));
 		break;
 	case NPU_PACKET_CALL:
+		if (s->resume >= s->packet.call.count) {
+			stop(cp, s, NPU_QUEUE_ERROR_PACKET, 0, s->packet.call.address);
+			break;
+		}
 		s->call.address = s->packet.call.address;
 		s->call.count = s->packet.call.count;
-		s->call.at = 0;
+		s->call.at = s->resume;
 		s->call.active = true;
+		s->resume = 0;
 		break;
 	}
 }
@@ -460,6 +467,10 @@ static void finish_job(struct command_processor *cp, struct slot *s)
 static void empty(struct command_processor *cp, struct slot *s)
 {
 	s->regs.head = s->head;
+	if (s->call.active)
+		s->resume = s->call.at;
+	s->call.active = false;
+	s->waiting = false;
 	set_need_wake(cp, s, true);
 	s->stopping = false;
 	set_state(cp, s, NPU_MG_SLOT_EMPTY);
@@ -603,6 +614,7 @@ static bool load(struct command_processor *cp, struct slot *s)
 	s->loaded = s->regs;
 	s->head = s->regs.head;
 	s->tail = s->head;
+	s->resume = s->regs.call;
 	s->error = NPU_QUEUE_ERROR_NONE;
 	s->stopping = s->waiting = s->in_flight = s->call.active = s->awake = false;
 	s->busy_ns = 0;
@@ -643,7 +655,6 @@ static bool slot_command(struct command_processor *cp, struct slot *s, uint32_t 
 	case NPU_MG_SLOT_UNLOAD:
 		if (s->state == NPU_MG_SLOT_EMPTY)
 			return false;
-		/* A wait, or the rest of a CALL, is taken up again after the next LOAD. */
 		s->stopping = true;
 		s->state = NPU_MG_SLOT_STOPPING;
 		return true;
@@ -688,6 +699,9 @@ bool cp_slot_write(struct command_processor *cp, unsigned int number, uint32_t o
 	case NPU_MG_SLOT_HEAD_HI:
 		s->regs.head = (s->regs.head & 0xffffffffull) | (uint64_t)value << 32;
 		break;
+	case NPU_MG_SLOT_CALL:
+		s->regs.call = value;
+		break;
 	case NPU_MG_SLOT_CMD:
 		valid = slot_command(cp, s, value);
 		break;
@@ -717,6 +731,9 @@ uint32_t cp_slot_read(struct command_processor *cp, unsigned int number, uint32_
 		break;
 	case NPU_MG_SLOT_HEAD_HI:
 		value = s->head >> 32;
+		break;
+	case NPU_MG_SLOT_CALL:
+		value = s->resume;
 		break;
 	case NPU_MG_SLOT_BUSY_LO:
 		value = (uint32_t)s->busy_ns;

@@ -25,7 +25,7 @@
 #define NPU_MG_TIME_HI			0x0004
 #define NPU_MG_TIMER_LO			0x0008	/* absolute ns; NPU_MG_INT_TIMER once passed */
 #define NPU_MG_TIMER_HI			0x000c	/* writing HI arms it */
-#define NPU_MG_PENDING			0x0010	/* writing ones clears (level sources come back) */
+#define NPU_MG_PENDING			0x0010	/* writing ones clears; clear first, then look */
 #define   NPU_MG_INT_TIMER		0x00000001
 #define   NPU_MG_INT_ADMIN		0x00000002	/* NPU_REG_ADMIN_TAIL or _CTRL written */
 #define   NPU_MG_INT_DOORBELL		0x00000004	/* a watched queue has work: NPU_MG_DB_PENDING */
@@ -100,7 +100,7 @@
 #define NPU_MG_SLOT_PROGRESS		0x34	/* changes when the slot gets on */
 #define NPU_MG_SLOT_CMD			0x38
 #define   NPU_MG_SLOT_LOAD		1	/* take the registers and run; EMPTY only */
-#define   NPU_MG_SLOT_UNLOAD		2	/* stop after the packet in flight; then EMPTY + event */
+#define   NPU_MG_SLOT_UNLOAD		2	/* stop between two packets; then EMPTY + event */
 #define   NPU_MG_SLOT_ABORT		3	/* stop now, mid-packet; then EMPTY + event */
 #define NPU_MG_SLOT_STATE		0x3c
 #define   NPU_MG_SLOT_EMPTY		0
@@ -110,6 +110,7 @@
 #define   NPU_MG_SLOT_FAULTED		4	/* stopped, see ERROR; UNLOAD frees it */
 #define   NPU_MG_SLOT_STOPPING		5	/* UNLOAD or ABORT under way */
 #define NPU_MG_SLOT_ERROR		0x40	/* NPU_QUEUE_ERROR_* (npu_packet.h) */
+#define NPU_MG_SLOT_CALL		0x44	/* packets done of the CALL at HEAD; as HEAD */
 #define NPU_MG_SLOT_EVENTS		0x0400	/* bit per slot; writing ones clears */
 
 /*

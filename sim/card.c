@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Copyright The npu authors
+/* The card as a whole: power-on, reset, time, interrupts, injected faults. */
+#include "card.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "boot_key.h"
+#include "card_internal.h"
+#include "dma_map.h"
+#include "irq.h"
+#include "log.h"
+#include "work_engine.h"
+
+static const struct {
+	const char *name;
+	uint32_t number;
+} fault_names[] = {
+	{ "all-ones", NPU_DEBUG_ALL_ONES },
+	{ "fw-hang", NPU_DEBUG_FW_HANG },
+	{ "no-irq", NPU_DEBUG_NO_IRQ },
+	{ "irq-storm", NPU_DEBUG_IRQ_STORM },
+	{ "engine-hang", NPU_DEBUG_ENGINE_HANG },
+	{ "bad-admin", NPU_DEBUG_BAD_ADMIN },
+	{ "fence-backwards", NPU_DEBUG_FENCE_BACKWARDS },
+};
+
+uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+uint64_t card_time(const struct card *card)
+{
+	return monotonic_ns() - card->power_on_ns;
+}
+
+void card_irq(struct card *card, unsigned int vector)
+{
+	if (!card_fault_holds(card, NPU_DEBUG_NO_IRQ))
+		irq_trigger(card->irqs, vector);
+}
+
+bool card_fault_holds(struct card *card, uint32_t number)
+{
+	return atomic_load_explicit(&card->faults, memory_order_relaxed) & 1u << number;
+}
+
+void card_fault_set(struct card *card, uint32_t number, bool on)
+{
+	for (size_t i = 0; i < sizeof(fault_names) / sizeof(fault_names[0]); i++) {
+		if (fault_names[i].number != number)
+			continue;
+		log_info("fault %s %s", fault_names[i].name, on ? "raised" : "lifted");
+		if (on)
+			atomic_fetch_or(&card->faults, 1u << number);
+		else
+			atomic_fetch_and(&card->faults, ~(1u << number));
+		core_interrupt(card->core, 0);
+	}
+}
+
+int card_fault_inject(struct card *card, const char *name, bool on)
+{
+	for (size_t i = 0; i < sizeof(fault_names) / sizeof(fault_names[0]); i++) {
+		if (!strcmp(fault_names[i].name, name)) {
+			card_fault_set(card, fault_names[i].number, on);
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+/* Memory that a client can map, and the card's own view of it. */
+static uint8_t *shared_memory(const char *name, uint64_t size, int *fd)
+{
+	void *data;
+
+	*fd = memfd_create(name, MFD_CLOEXEC);
+	if (*fd < 0)
+		return NULL;
+	if (ftruncate(*fd, (off_t)size))
+		return NULL;
+	data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, *fd, 0);
+	return data == MAP_FAILED ? NULL : data;
+}
+
+struct card *card_create(const struct card_config *config, struct dma_map *dma,
+			 struct irq_set *irqs)
+{
+	struct card *card = calloc(1, sizeof(*card));
+	int ret;
+
+	if (!card)
+		return NULL;
+	card->config = *config;
+	card->dma = dma;
+	card->irqs = irqs;
+	card->memory_fd = card->doorbell_fd = -1;
+	card->power_on_ns = monotonic_ns();
+	regs_init(card);
+	ret = boot_key_load(config->key_file, card->public_key);
+	if (ret) {
+		log_error("key file %s: %s", config->key_file,
+			  ret == -EINVAL ? "not a public key of npu-fw keygen" : strerror(-ret));
+		goto fail;
+	}
+	ret = state_load_security_version(config->state_dir, &card->security_version);
+	if (ret) {
+		log_error("state directory %s: %s", config->state_dir, strerror(-ret));
+		goto fail;
+	}
+	card->memory = shared_memory("npu-memory", config->memory_size, &card->memory_fd);
+	card->doorbells = shared_memory("npu-doorbells", NPU_WAKE_BASE, &card->doorbell_fd);
+	if (!card->memory || !card->doorbells) {
+		log_error("device memory of %llu bytes: %s", (unsigned long long)config->memory_size,
+			  strerror(errno));
+		goto fail;
+	}
+	card->mmu = mmu_create(dma, card->memory, config->memory_size, NPU_CONTEXTS_MAX);
+	card->power = power_create();
+	/* The engines and the core speak to the command processor, and it to them. */
+	card->core = core_create(card);
+	if (!card->mmu || !card->power || !card->core)
+		goto fail;
+	card->cp = cp_create(card);
+	card->tensor = work_engine_create(card, "tensor");
+	card->copy = work_engine_create(card, "copy");
+	if (!card->cp || !card->tensor || !card->copy || clock_start(card)) {
+		log_error("out of memory or threads");
+		goto fail;
+	}
+	return card;
+fail:
+	card_destroy(card);
+	return NULL;
+}
+
+void card_destroy(struct card *card)
+{
+	if (!card)
+		return;
+	clock_stop(card);
+	if (card->core)
+		core_stop(card->core);
+	if (card->cp)
+		cp_reset(card->cp);
+	work_engine_destroy(card->tensor);
+	work_engine_destroy(card->copy);
+	cp_destroy(card->cp);
+	core_destroy(card->core);
+	power_destroy(card->power);
+	if (card->mmu)
+		mmu_destroy(card->mmu);
+	if (card->memory)
+		munmap(card->memory, card->config.memory_size);
+	if (card->doorbells)
+		munmap(card->doorbells, NPU_WAKE_BASE);
+	if (card->memory_fd >= 0)
+		close(card->memory_fd);
+	if (card->doorbell_fd >= 0)
+		close(card->doorbell_fd);
+	pthread_mutex_destroy(&card->regs.lock);
+	free(card);
+}
+
+void card_reset(struct card *card)
+{
+	core_stop(card->core);
+	cp_reset(card->cp);
+	mmu_disable_all(card->mmu);
+	memset(card->doorbells, 0, NPU_WAKE_BASE);
+	regs_reset(card);
+	power_set_clock(card->power, POWER_CLOCK_MAX_MHZ);
+	log_debug("card reset");
+}
+
+void card_wake_write(struct card *card, uint32_t queue)
+{
+	cp_wake(card->cp);
+}
+
+int card_doorbell_fd(struct card *card)
+{
+	return card->doorbell_fd;
+}
+
+int card_memory_fd(struct card *card)
+{
+	return card->memory_fd;
+}
+
+void card_status(struct card *card, FILE *out)
+{
+	static const char *const states[] = { "reset", "loading", "started", "ready", "refused",
+					      "crashed" };
+	struct boot_regs boot;
+	uint32_t resets;
+
+	pthread_mutex_lock(&card->regs.lock);
+	boot = card->regs.boot;
+	resets = card->regs.reset_count;
+	pthread_mutex_unlock(&card->regs.lock);
+	fprintf(out, "boot %s reason %u heartbeat %u resets %u\n", states[boot.state], boot.reason,
+		boot.heartbeat, resets);
+	fprintf(out, "temperature %d mC power %u mW energy %llu uJ\n", power_temperature(card->power),
+		power_milliwatt(card->power), (unsigned long long)power_energy_uj(card->power));
+	for (size_t i = 0; i < sizeof(fault_names) / sizeof(fault_names[0]); i++) {
+		if (card_fault_holds(card, fault_names[i].number))
+			fprintf(out, "fault %s\n", fault_names[i].name);
+	}
+	cp_status(card->cp, out);
+}
