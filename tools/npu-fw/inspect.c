@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+// Copyright The npu authors
+/* inspect, verify: what an image says of itself, and whether it is true. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+#include <sodium.h>
+
+#include "npu-fw.h"
+
+static const char *hex(const uint8_t *data, size_t size)
+{
+	static char text[129];
+
+	return sodium_bin2hex(text, sizeof(text), data, size);
+}
+
+static void version_text(uint32_t version, char text[16])
+{
+	snprintf(text, 16, "%u.%u.%u", version >> 24, version >> 16 & 0xff, version & 0xffff);
+}
+
+static bool is_signed(const struct npu_fw_header *h)
+{
+	return !sodium_is_zero(h->signature, sizeof(h->signature));
+}
+
+static bool digest_matches(const struct image *image)
+{
+	uint8_t digest[crypto_hash_sha256_BYTES];
+
+	crypto_hash_sha256(digest, image->payload, image->header.payload_size);
+	return !memcmp(digest, image->header.payload_sha256, sizeof(digest));
+}
+
+static void print_text(const struct image *image)
+{
+	const struct npu_fw_header *h = &image->header;
+	char version[16];
+
+	version_text(h->fw_version, version);
+	printf("version           %s\n", version);
+	printf("build id          %.20s\n", (const char *)h->build_id);
+	printf("security version  %u\n", h->security_version);
+	printf("family            0x%04x, revisions %u to %u\n", h->family, h->revision_min,
+	       h->revision_max);
+	printf("card ABI          %u.%u to %u.%u\n", h->abi_min >> 16, h->abi_min & 0xffff,
+	       h->abi_max >> 16, h->abi_max & 0xffff);
+	printf("size              %u bytes, payload %u\n", h->image_size, h->payload_size);
+	printf("loads at          0x%08x, entry 0x%08x\n", h->load_address, h->entry);
+	printf("payload SHA-256   %s %s\n", hex(h->payload_sha256, 32),
+	       digest_matches(image) ? "(matches)" : "(DOES NOT MATCH)");
+	printf("key id            %s\n", is_signed(h) ? hex(h->key_id, 8) : "unsigned");
+}
+
+static void print_json(const struct image *image)
+{
+	const struct npu_fw_header *h = &image->header;
+	struct json_object *o = json_object_new_object();
+	char version[16];
+
+	version_text(h->fw_version, version);
+	json_object_object_add(o, "version", json_object_new_string(version));
+	json_object_object_add(o, "build_id",
+			       json_object_new_string_len((const char *)h->build_id,
+							  (int)strnlen((const char *)h->build_id, 20)));
+	json_object_object_add(o, "security_version", json_object_new_int64(h->security_version));
+	json_object_object_add(o, "family", json_object_new_int(h->family));
+	json_object_object_add(o, "revision_min", json_object_new_int(h->revision_min));
+	json_object_object_add(o, "revision_max", json_object_new_int(h->revision_max));
+	json_object_object_add(o, "abi_min", json_object_new_int64(h->abi_min));
+	json_object_object_add(o, "abi_max", json_object_new_int64(h->abi_max));
+	json_object_object_add(o, "image_size", json_object_new_int64(h->image_size));
+	json_object_object_add(o, "load_address", json_object_new_int64(h->load_address));
+	json_object_object_add(o, "entry", json_object_new_int64(h->entry));
+	json_object_object_add(o, "payload_sha256", json_object_new_string(hex(h->payload_sha256, 32)));
+	json_object_object_add(o, "digest_matches", json_object_new_boolean(digest_matches(image)));
+	json_object_object_add(o, "signed", json_object_new_boolean(is_signed(h)));
+	json_object_object_add(o, "key_id", json_object_new_string(hex(h->key_id, 8)));
+	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY));
+	json_object_put(o);
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+	static const struct option names[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+	struct image image;
+	bool json = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
+		if (c != 'j')
+			return 2;
+		json = true;
+	}
+	if (optind != argc - 1)
+		return usage_error("inspect", "needs one IMAGE");
+	if (!image_read(argv[optind], &image))
+		return 1;
+	if (json)
+		print_json(&image);
+	else
+		print_text(&image);
+	image_free(&image);
+	return 0;
+}
+
+static int verify(const char *path, const struct image *image, const uint8_t public[32])
+{
+	const struct npu_fw_header *h = &image->header;
+	uint8_t id[8];
+
+	key_id(public, id);
+	if (!is_signed(h))
+		return fail("%s: unsigned", path);
+	if (memcmp(id, h->key_id, sizeof(id)))
+		return fail("%s: signed by another key (%s)", path, hex(h->key_id, 8));
+	if (crypto_sign_verify_detached(h->signature, (const uint8_t *)h, NPU_FW_SIGNED_SIZE, public))
+		return fail("%s: the signature is wrong", path);
+	if (!digest_matches(image))
+		return fail("%s: the payload differs from its digest", path);
+	printf("%s: good\n", path);
+	return 0;
+}
+
+int cmd_verify(int argc, char **argv)
+{
+	const char *key = NULL;
+	uint8_t public[32];
+	struct image image;
+	int c, status;
+
+	while ((c = getopt(argc, argv, "k:")) != -1) {
+		if (c != 'k')
+			return 2;
+		key = optarg;
+	}
+	if (!key || optind != argc - 1)
+		return usage_error("verify", "needs -k PUB and one IMAGE");
+	if (!key_read_public(key, public) || !image_read(argv[optind], &image))
+		return 1;
+	status = verify(argv[optind], &image, public);
+	image_free(&image);
+	return status;
+}
