@@ -24,6 +24,7 @@ enum queue_place {
 
 struct queue {
 	bool exists;
+	bool parked;		/* left its slot while it waited for a fence */
 	uint8_t priority;
 	uint8_t ring_shift;
 	uint8_t slot;		/* NO_SLOT unless SLOT or LEAVING */

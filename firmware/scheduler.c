@@ -78,6 +78,7 @@ void scheduler_evict(uint32_t number, bool abort)
 	struct queue *q = &queues[number];
 
 	set_place(q, PLACE_LEAVING);
+	q->parked = hal_read(slot_reg(q->slot, NPU_MG_SLOT_STATE)) == NPU_MG_SLOT_WAITING;
 	hal_write(slot_reg(q->slot, NPU_MG_SLOT_CMD), abort ? NPU_MG_SLOT_ABORT : NPU_MG_SLOT_UNLOAD);
 }
 
@@ -176,7 +177,21 @@ void scheduler_doorbells(void)
 	}
 }
 
-/* The highest priority, and there the one that waits for longest. */
+/*
+ * Order: a queue that had to leave while it waited for a fence comes after
+ * those that can run, whatever its priority, or queues of high priority that
+ * only wait would keep out the ones that they wait for. Then priority, then
+ * the one that is ready for longest.
+ */
+static bool before(const struct queue *a, const struct queue *b)
+{
+	if (a->parked != b->parked)
+		return b->parked;
+	if (!a->parked && a->priority != b->priority)
+		return a->priority > b->priority;
+	return a->since < b->since;
+}
+
 static uint32_t best_ready(void)
 {
 	uint32_t best = NO_QUEUE;
@@ -186,8 +201,7 @@ static uint32_t best_ready(void)
 
 		if (!q->exists || q->place != PLACE_READY)
 			continue;
-		if (best == NO_QUEUE || q->priority > queues[best].priority ||
-		    (q->priority == queues[best].priority && q->since < queues[best].since))
+		if (best == NO_QUEUE || before(q, &queues[best]))
 			best = i;
 	}
 	return best;
@@ -196,7 +210,7 @@ static uint32_t best_ready(void)
 /* Whom to take out for a ready queue: an idle one first, then one that only
  * waits, then a lower priority, then one whose slice is over.
  */
-static uint32_t victim(uint8_t priority, uint64_t now)
+static uint32_t victim(const struct queue *next, uint64_t now)
 {
 	uint32_t best = NO_QUEUE;
 	uint32_t best_rank = 0;
@@ -216,9 +230,9 @@ static uint32_t victim(uint8_t priority, uint64_t now)
 			rank = 8;
 		else if (state == NPU_MG_SLOT_WAITING && age >= WAIT_NS)
 			rank = 7;
-		else if (q->priority < priority)
+		else if (!next->parked && q->priority < next->priority)
 			rank = 6U - q->priority;
-		else if (q->priority == priority && age >= (uint64_t)q->slice_us * 1000)
+		else if (q->priority <= next->priority && age >= (uint64_t)q->slice_us * 1000)
 			rank = 1;
 		else
 			continue;
@@ -243,7 +257,7 @@ bool scheduler_run(uint64_t now)
 	}
 	while (ready_count > leaving) {
 		const uint32_t next = best_ready();
-		const uint32_t out = victim(queues[next].priority, now);
+		const uint32_t out = victim(&queues[next], now);
 
 		if (out == NO_QUEUE)
 			break;
