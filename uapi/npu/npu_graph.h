@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
 /* Copyright The npu authors */
 /*
- * Compiled graphs: a constrained ELF64 file (docs/graph.md).
+ * Compiled graphs: a constrained ELF64 file. docs/graph.md has every rule.
  *
  * ELFCLASS64, ELFDATA2LSB, e_type ET_EXEC, e_machine NPU_GRAPH_MACHINE, no
  * program headers. Sections, each at most once, in any order; their file
  * ranges lie inside the file and overlap neither one another nor the ELF and
- * section headers; gaps are zero and shorter than 4 KiB. Other sections are
- * refused.
+ * section headers; gaps are zero and shorter than 4 KiB, and nothing follows
+ * the last range. Other sections are refused.
  *
  *	.note.npu.compat   SHT_NOTE      struct npu_graph_compat
  *	.npu.io            SHT_PROGBITS  struct npu_graph_io_header, entries
  *	.npu.code          SHT_PROGBITS  a program (npu_isa.h), 64-byte aligned
  *	.npu.weights       SHT_PROGBITS  base 0; 4 KiB aligned; may be absent
  *	.npu.scratch       SHT_NOBITS    base 1; only its size; may be absent
- *	.npu.strings       SHT_STRTAB    names; starts with a zero byte
+ *	.npu.strings       SHT_STRTAB    names; starts and ends with a zero byte
  *	.npu.nodes         SHT_PROGBITS  __u32 offsets into .npu.strings, one for each node
  *	.npu.digest        SHT_PROGBITS  struct npu_graph_digest, one for each section but itself,
- *					 .npu.scratch and .shstrtab
+ *					 .npu.scratch and .shstrtab, ascending by section
  *	.shstrtab          SHT_STRTAB    section names
  *
  * Base table of an execution: 0 weights (read), 1 scratch (read, write),
@@ -61,10 +61,11 @@ struct npu_graph_compat {
 };
 
 #define NPU_GRAPH_IO_MAX	254
+#define NPU_GRAPH_NAME_MAX	255	/* bytes of an input's or output's name */
 
 struct npu_graph_io_header {
 	__u32 count;		/* 1 .. NPU_GRAPH_IO_MAX */
-	__u32 stride;		/* bytes from entry to entry, >= sizeof(struct npu_graph_io) */
+	__u32 stride;		/* bytes from entry to entry: >= sizeof(struct npu_graph_io), multiple of 8 */
 	__u64 mbz;
 };
 
