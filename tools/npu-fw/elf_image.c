@@ -49,6 +49,11 @@ static bool load(const char *path, Elf *elf, struct image *image)
 		     NPU_FW_IMAGE_MAX - NPU_FW_HEADER_SIZE);
 		return false;
 	}
+	if (header.e_entry < low || header.e_entry >= high || header.e_entry % 2) {
+		fail("%s: its entry point 0x%llx lies outside what is loaded, or is odd", path,
+		     (unsigned long long)header.e_entry);
+		return false;
+	}
 	image->payload = calloc(1, high - low);
 	if (!image->payload) {
 		fail("out of memory");

@@ -21,7 +21,13 @@ bool image_read(const char *path, struct image *image)
 		fail("%s: %s", path, strerror(errno));
 		return false;
 	}
+	errno = 0;
 	size = fread(data, 1, sizeof(data), file);
+	if (ferror(file)) {
+		fail("%s: %s", path, strerror(errno ? errno : EIO));
+		fclose(file);
+		return false;
+	}
 	fclose(file);
 	if (size > NPU_FW_IMAGE_MAX) {
 		fail("%s: larger than %u bytes, no card takes that", path, NPU_FW_IMAGE_MAX);

@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <json-c/json.h>
 #include <sodium.h>
 
+#include "json.h"
 #include "npu-fw.h"
+#include "text.h"
 
 static const char *hex(const uint8_t *data, size_t size)
 {
@@ -35,14 +36,22 @@ static bool digest_matches(const struct image *image)
 	return !memcmp(digest, image->header.payload_sha256, sizeof(digest));
 }
 
+/* Zero padded in the header, and anything at all in a stranger's. */
+static void build_id(const struct npu_fw_header *h, char text[sizeof(h->build_id) + 1])
+{
+	memcpy(text, h->build_id, sizeof(h->build_id));
+	text[sizeof(h->build_id)] = '\0';
+}
+
 static void print_text(const struct image *image)
 {
 	const struct npu_fw_header *h = &image->header;
-	char version[16];
+	char version[16], id[sizeof(h->build_id) + 1], printable[4 * sizeof(h->build_id) + 1];
 
 	version_text(h->fw_version, version);
 	printf("version           %s\n", version);
-	printf("build id          %.20s\n", (const char *)h->build_id);
+	build_id(h, id);
+	printf("build id          %s\n", text_printable(printable, sizeof(printable), id));
 	printf("security version  %u\n", h->security_version);
 	printf("family            0x%04x, revisions %u to %u\n", h->family, h->revision_min,
 	       h->revision_max);
@@ -59,28 +68,27 @@ static void print_json(const struct image *image)
 {
 	const struct npu_fw_header *h = &image->header;
 	struct json_object *o = json_object_new_object();
-	char version[16];
+	char version[16], id[sizeof(h->build_id) + 1];
 
 	version_text(h->fw_version, version);
-	json_object_object_add(o, "version", json_object_new_string(version));
-	json_object_object_add(o, "build_id",
-			       json_object_new_string_len((const char *)h->build_id,
-							  (int)strnlen((const char *)h->build_id, 20)));
-	json_object_object_add(o, "security_version", json_object_new_int64(h->security_version));
-	json_object_object_add(o, "family", json_object_new_int(h->family));
-	json_object_object_add(o, "revision_min", json_object_new_int(h->revision_min));
-	json_object_object_add(o, "revision_max", json_object_new_int(h->revision_max));
-	json_object_object_add(o, "abi_min", json_object_new_int64(h->abi_min));
-	json_object_object_add(o, "abi_max", json_object_new_int64(h->abi_max));
-	json_object_object_add(o, "image_size", json_object_new_int64(h->image_size));
-	json_object_object_add(o, "load_address", json_object_new_int64(h->load_address));
-	json_object_object_add(o, "entry", json_object_new_int64(h->entry));
-	json_object_object_add(o, "payload_sha256", json_object_new_string(hex(h->payload_sha256, 32)));
-	json_object_object_add(o, "digest_matches", json_object_new_boolean(digest_matches(image)));
-	json_object_object_add(o, "signed", json_object_new_boolean(is_signed(h)));
-	json_object_object_add(o, "key_id", json_object_new_string(hex(h->key_id, 8)));
-	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY));
-	json_object_put(o);
+	build_id(h, id);
+	json_add_text(o, "schema", "npu-fw/1");
+	json_add_text(o, "version", version);
+	json_add_text(o, "build_id", id);
+	json_add_count(o, "security_version", h->security_version);
+	json_add_count(o, "family", h->family);
+	json_add_count(o, "revision_min", h->revision_min);
+	json_add_count(o, "revision_max", h->revision_max);
+	json_add_count(o, "abi_min", h->abi_min);
+	json_add_count(o, "abi_max", h->abi_max);
+	json_add_count(o, "image_size", h->image_size);
+	json_add_count(o, "load_address", h->load_address);
+	json_add_count(o, "entry", h->entry);
+	json_add_text(o, "payload_sha256", hex(h->payload_sha256, 32));
+	json_add_bool(o, "digest_matches", digest_matches(image));
+	json_add_bool(o, "signed", is_signed(h));
+	json_add_text(o, "key_id", hex(h->key_id, 8));
+	json_print(o);
 }
 
 int cmd_inspect(int argc, char **argv)
@@ -96,7 +104,7 @@ int cmd_inspect(int argc, char **argv)
 		json = true;
 	}
 	if (optind != argc - 1)
-		return usage_error("inspect", "needs one IMAGE");
+		return usage_error("inspect needs one IMAGE");
 	if (!image_read(argv[optind], &image))
 		return 1;
 	if (json)
@@ -138,7 +146,7 @@ int cmd_verify(int argc, char **argv)
 		key = optarg;
 	}
 	if (!key || optind != argc - 1)
-		return usage_error("verify", "needs -k PUB and one IMAGE");
+		return usage_error("verify needs -k PUB and one IMAGE");
 	if (!key_read_public(key, public) || !image_read(argv[optind], &image))
 		return 1;
 	status = verify(argv[optind], &image, public);

@@ -94,7 +94,7 @@ int cmd_keygen(int argc, char **argv)
 	bool good;
 
 	if (argc != 2 || argv[1][0] == '-')
-		return usage_error(argv[0], "needs one NAME");
+		return usage_error("keygen needs one NAME");
 	randombytes_buf(seed, sizeof(seed));
 	crypto_sign_seed_keypair(key.public, key.secret, seed);
 	good = write_key(argv[1], ".key", SECRET, seed, 0600) &&

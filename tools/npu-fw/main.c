@@ -3,7 +3,6 @@
 /* npu-fw: packs, signs and checks firmware images. */
 #include "npu-fw.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +10,7 @@
 
 static const char usage[] =
 	"Usage: npu-fw COMMAND [OPTION...]\n"
-	"Packs, signs and checks firmware images (docs/firmware.md).\n"
+	"Packs, signs and checks firmware images of npu cards.\n"
 	"\n"
 	"  keygen NAME                make NAME.key (secret) and NAME.pub\n"
 	"  pack [OPTION...] ELF       make an image from an RV32 executable\n"
@@ -30,30 +29,6 @@ static const char usage[] =
 	"\n"
 	"Exit status: 0 good, 1 refused or failed, 2 wrong usage.\n";
 
-int fail(const char *format, ...)
-{
-	va_list args;
-
-	fputs("npu-fw: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return 1;
-}
-
-int usage_error(const char *command, const char *format, ...)
-{
-	va_list args;
-
-	fprintf(stderr, "npu-fw %s: ", command);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputs("\nTry 'npu-fw help'.\n", stderr);
-	return 2;
-}
-
 bool version_parse(const char *text, uint32_t *version)
 {
 	unsigned int major, minor, patch;
@@ -66,19 +41,25 @@ bool version_parse(const char *text, uint32_t *version)
 	return true;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		int (*run)(int argc, char **argv);
 	} commands[] = {
-		{ "keygen", cmd_keygen }, { "pack", cmd_pack }, { "sign", cmd_sign },
-		{ "verify", cmd_verify }, { "inspect", cmd_inspect },
+		{"keygen", cmd_keygen}, {"pack", cmd_pack},	  {"sign", cmd_sign},
+		{"verify", cmd_verify}, {"inspect", cmd_inspect},
 	};
 
-	if (argc < 2) {
-		fputs(usage, stderr);
-		return 2;
+	if (argc < 2)
+		return usage_error("a command is missing");
+	if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		fputs(usage, stdout);
+		return EXIT_GOOD;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		puts("npu-fw " NPU_VERSION);
+		return EXIT_GOOD;
 	}
 	if (sodium_init() < 0)
 		return fail("libsodium does not start");
@@ -86,13 +67,11 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);
 	}
-	if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-		fputs(usage, stdout);
-		return 0;
-	}
-	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
-		puts("npu-fw " NPU_VERSION);
-		return 0;
-	}
-	return usage_error(argv[1], "no such command");
+	return usage_error("there is no command '%s'", argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	program_start("npu-fw");
+	return program_end(run(argc, argv));
 }

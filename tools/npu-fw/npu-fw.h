@@ -9,16 +9,14 @@
 
 #include <abi/npu_fw.h>
 
-/* Exit codes: 0 good, 1 refused or failed, 2 wrong usage. */
+#include "program.h"
+
+/* Each gets its own name as argv[0]; exit codes: 0 good, 1 refused or failed, 2 wrong usage. */
 int cmd_keygen(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_sign(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
-
-/* Prints "npu-fw: ..." and returns 1. */
-int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-int usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* key.c: keys in text files; false after a message. */
 struct signing_key {

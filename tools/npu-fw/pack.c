@@ -127,10 +127,10 @@ int cmd_pack(int argc, char **argv)
 			return 2;
 		}
 		if (!good)
-			return usage_error("pack", "option value '%s' is out of range", optarg);
+			return usage_error("pack: option value '%s' is out of range", optarg);
 	}
 	if (!o.output || optind != argc - 1)
-		return usage_error("pack", "needs -o FILE and one ELF file");
+		return usage_error("pack needs -o FILE and one ELF file");
 	return pack(argv[optind], &o);
 }
 
@@ -151,7 +151,7 @@ int cmd_sign(int argc, char **argv)
 			return 2;
 	}
 	if (!key_path || !output || optind != argc - 1)
-		return usage_error("sign", "needs -k KEY, -o FILE and one IMAGE");
+		return usage_error("sign needs -k KEY, -o FILE and one IMAGE");
 	good = image_read(argv[optind], &image) && key_read_secret(key_path, &key);
 	if (good) {
 		image_sign(&image, &key);

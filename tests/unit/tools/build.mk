@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: MIT
+# Copyright The npu authors
+#
+# This file is read before tools/build.mk, so archives are named in full.
+
+$(O)/obj/tests/unit/tools/%.o: CPPFLAGS += -Itools/common -Itools/npu-run -Itools/npu-smi \
+	-Ilibnpu -Iuapi -Ikernel -DBUILD='"$(O)"'
+tools_common_libs := $(O)/lib/libtools-common.a -ljson-c
+$(eval $(call unit_test,tools-text,tests/unit/tools/test_text.c,$(tools_common_libs)))
+$(eval $(call unit_test,tools-npu-fw,tests/unit/tools/test_npu_fw.c tests/unit/tools/command.c,-ljson-c))
+$(O)/tests/tools-npu-fw: $(O)/bin/npu-fw $(O)/firmware/npu-fw.elf
