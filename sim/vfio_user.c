@@ -315,8 +315,9 @@ static int handle_region_info(struct vfio_user *server, struct message *message,
 		if (region.map_size < region.size) {
 			info.flags |= VFIO_USER_REGION_CAPS;
 			info.argsz += sizeof(sparse);
+			/* QEMU takes the flag with no offset for an error, also when it gave no room. */
+			info.cap_offset = sizeof(info);
 			if (room >= info.argsz) {
-				info.cap_offset = sizeof(info);
 				sparse.areas = 1;
 				sparse.size = region.map_size;
 				memcpy(reply->data + sizeof(info), &sparse, sizeof(sparse));
