@@ -3,7 +3,7 @@
 /*
  * libnpu: run compiled graphs on npu cards (docs/libnpu.md).
  *
- * Objects. device > context > buffer, program, queue > job; a graph stands
+ * Objects. device > context > buffer, model, queue > job; a graph stands
  * alone and needs no device. Each is opaque and counted: _create, _open and
  * _submit give the caller one reference, _ref adds one, _unref (NULL allowed)
  * gives one back. An object keeps alive what it stands on, so references may
@@ -43,11 +43,13 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 struct npu_device;
 struct npu_context;
 struct npu_buffer;
 struct npu_graph;
-struct npu_program;
+struct npu_model;
 struct npu_queue;
 struct npu_job;
 
@@ -208,7 +210,7 @@ struct npu_telemetry {
 int npu_device_telemetry(struct npu_device *device, struct npu_telemetry *telemetry,
 			 struct npu_error *error);
 
-/* ---- Graph: a compiled model, readable without a device --------------- */
+/* ---- Graph: a compiled file, readable without a device ----------------- */
 
 /*
  * npu_graph_open() - open and check a compiled graph.
@@ -225,7 +227,7 @@ int npu_graph_open(const char *path, struct npu_graph **graph, struct npu_error 
 
 /*
  * npu_graph_from_memory() - likewise, of @size bytes at @data. They must stay
- * readable until the graph's last reference (programs hold one) is gone.
+ * readable until the graph's last reference (models hold one) is gone.
  */
 int npu_graph_from_memory(const void *data, size_t size, struct npu_graph **graph,
 			  struct npu_error *error);
@@ -289,7 +291,7 @@ const char *npu_op_name(unsigned int opcode);
 
 /*
  * npu_graph_check_abi() - does the graph run on a card with this ABI? (No
- * device needed; npu_program_create() asks the same.)
+ * device needed; npu_model_create() asks the same.)
  * Returns 0 or -ENOTSUP with both versions and the remedy in @error.
  */
 int npu_graph_check_abi(const struct npu_graph *graph, uint32_t abi, struct npu_error *error);
@@ -353,24 +355,24 @@ uint64_t npu_buffer_address(const struct npu_buffer *buffer);
  */
 int npu_buffer_map(struct npu_buffer *buffer, void **address, struct npu_error *error);
 
-/* ---- Program: a graph that is loaded into a context ------------------- */
+/* ---- Model: a graph that is loaded into a context --------------------- */
 
-#define NPU_PROGRAM_NO_VERIFY 0x1	/* do not compare the weights' digest */
+#define NPU_MODEL_NO_VERIFY 0x1	/* do not compare the weights' digest */
 
 /*
- * npu_program_create() - copy code and weights to the card.
- * @flags: NPU_PROGRAM_*
+ * npu_model_create() - copy code and weights to the card.
+ * @flags: NPU_MODEL_*
  *
  * Errors: -ENOTSUP the graph is for another card ABI; -EBADMSG the weights are
  * damaged; -ENOSPC device memory is full; those of read(2).
  */
-int npu_program_create(struct npu_context *context, struct npu_graph *graph, uint32_t flags,
-		       struct npu_program **program, struct npu_error *error);
-struct npu_program *npu_program_ref(struct npu_program *program);
-void npu_program_unref(struct npu_program *program);
+int npu_model_create(struct npu_context *context, struct npu_graph *graph, uint32_t flags,
+		     struct npu_model **model, struct npu_error *error);
+struct npu_model *npu_model_ref(struct npu_model *model);
+void npu_model_unref(struct npu_model *model);
 
-/* npu_program_graph() - the program's graph; no reference is added. */
-struct npu_graph *npu_program_graph(const struct npu_program *program);
+/* npu_model_graph() - the model's graph; no reference is added. */
+struct npu_graph *npu_model_graph(const struct npu_model *model);
 
 /* A dense row-major array in the caller's memory. */
 struct npu_array {
@@ -387,8 +389,8 @@ struct npu_array {
  * @inputs: one for each input of the graph, in its order; not written
  * @outputs: likewise; contents are undefined after an error
  *
- * The program keeps a queue and buffers for this, made by the first call.
- * Calls for one program run one after another; for more at a time, or to
+ * The model keeps a queue and buffers for this, made by the first call.
+ * Calls for one model run one after another; for more at a time, or to
  * overlap copies, submit to queues. If a run fails the next one starts
  * afresh.
  *
@@ -396,7 +398,7 @@ struct npu_array {
  * names the port, what it is and what it should be); those of npu_submit() and
  * npu_job_wait().
  */
-int npu_run(struct npu_program *program, const struct npu_array *inputs, size_t input_count,
+int npu_run(struct npu_model *model, const struct npu_array *inputs, size_t input_count,
 	    const struct npu_array *outputs, size_t output_count, struct npu_error *error);
 
 /* ---- Queue: jobs of a queue run in order ------------------------------ */
@@ -424,7 +426,7 @@ void npu_queue_unref(struct npu_queue *queue);
 /*
  * npu_queue_status() - 0 usable; -ECANCELED a job failed and the queue takes
  * no more (the text says which and why): make a new queue, the context and
- * its programs and buffers remain good; -ENODEV.
+ * its models and buffers remain good; -ENODEV.
  */
 int npu_queue_status(struct npu_queue *queue, struct npu_error *error);
 
@@ -454,22 +456,23 @@ struct npu_submit_options {
 };
 
 /*
- * npu_submit() - run a program once, asynchronously.
- * @program: of the queue's context
+ * npu_submit() - run a model once, asynchronously.
+ * @model: of the queue's context
  * @bindings: one for each input, then one for each output of the graph; an
  *	output may overlap no other binding
  * @job: may be NULL if nobody will ask
  *
- * The job keeps program and buffers alive until it is done. In the steady
+ * The job keeps model and buffers alive until it is done. In the steady
  * state (finished jobs given back) nothing is allocated. Memory for
- * intermediate results is the queue's, shared by its programs.
+ * intermediate results is the queue's, shared by its models.
  *
- * If a job that it waits for failed, the job fails too (-ECANCELED).
+ * A job that failed ends the waiting for it as well: whoever waits for the
+ * last job of a chain through several queues asks the others how they ended.
  *
  * Errors: -EINVAL a binding is of another context, misplaced, too small or
  * overlaps; -ECANCELED the queue is dead, see npu_queue_status().
  */
-int npu_submit(struct npu_queue *queue, struct npu_program *program,
+int npu_submit(struct npu_queue *queue, struct npu_model *model,
 	       const struct npu_binding *bindings, size_t binding_count,
 	       const struct npu_submit_options *options, struct npu_job **job,
 	       struct npu_error *error);
@@ -529,7 +532,7 @@ int npu_job_wait(struct npu_job *job, int64_t timeout_ns, struct npu_error *erro
 
 /*
  * npu_job_status() - npu_job_wait() with no timeout, but -EINPROGRESS instead
- * of -ETIMEDOUT. Makes no system call while a job runs well or succeeded.
+ * of -ETIMEDOUT. Makes no system call once the job succeeded.
  */
 int npu_job_status(struct npu_job *job, struct npu_error *error);
 
@@ -540,6 +543,8 @@ int npu_job_status(struct npu_job *job, struct npu_error *error);
  * Errors: -EMFILE, -ENFILE.
  */
 int npu_job_fd(struct npu_job *job, struct npu_error *error);
+
+#pragma GCC visibility pop
 
 #if defined(__cplusplus)
 }
