@@ -11,7 +11,14 @@ npu_fw_src := $(addprefix tools/npu-fw/,main.c key.c image.c elf_image.c pack.c 
 $(O)/obj/tools/npu-fw/%.o: CPPFLAGS += -Itools/common -Ikernel
 $(eval $(call program,npu-fw,$(npu_fw_src),$(tools_archive) -lsodium -lelf -ljson-c))
 
-npu_tools := $(addprefix $(O)/bin/,npu-fw)
+# Everything but main(), for the tests.
+npu_run_src := $(addprefix tools/npu-run/,compare.c execute.c latency.c npy.c options.c plan.c \
+	report.c report_text.c tensor.c tensor_file.c tensor_proto.c)
+$(eval $(call archive,libnpu-run,$(npu_run_src)))
+npu_run_libs := $(O)/lib/libnpu-run.a $(tools_archive) $(O)/lib/libnpu.so -ljson-c -lm
+$(eval $(call program,npu-run,tools/npu-run/main.c,$(npu_run_libs)))
+
+npu_tools := $(addprefix $(O)/bin/,npu-fw npu-run)
 ALL += $(npu_tools)
 INSTALL_BIN += $(npu_tools)
-INSTALL_MAN += tools/npu-fw/npu-fw.1
+INSTALL_MAN += tools/npu-fw/npu-fw.1 tools/npu-run/npu-run.1

@@ -9,3 +9,7 @@ tools_common_libs := $(O)/lib/libtools-common.a -ljson-c
 $(eval $(call unit_test,tools-text,tests/unit/tools/test_text.c,$(tools_common_libs)))
 $(eval $(call unit_test,tools-npu-fw,tests/unit/tools/test_npu_fw.c tests/unit/tools/command.c,-ljson-c))
 $(O)/tests/tools-npu-fw: $(O)/bin/npu-fw $(O)/firmware/npu-fw.elf
+
+npu_run_test_libs := $(O)/lib/libnpu-run.a $(O)/lib/libtools-common.a $(O)/lib/libnpu.so -ljson-c -lm
+$(eval $(call unit_test,tools-tensor-files,tests/unit/tools/test_tensor_files.c,$(npu_run_test_libs)))
+$(eval $(call unit_test,tools-results,tests/unit/tools/test_results.c,$(npu_run_test_libs)))
