@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Copyright The npu authors */
+/*
+ * All that differs between kernels 6.12 and 7.3, under the newest kernel's
+ * names where that is possible. NPU_HAVE_* come from compat/probe.
+ */
+#ifndef NPU_COMPAT_H
+#define NPU_COMPAT_H
+
+#include <drm/drm_device.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_gpuvm.h>
+#include <drm/gpu_scheduler.h>
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_device.h>
+
+#include "probed.h"
+
+/* Every GEM object has a list of mappings where there is no such feature. */
+#ifdef NPU_HAVE_DRIVER_GEM_GPUVA
+#define NPU_COMPAT_DRIVER_GEM_GPUVA DRIVER_GEM_GPUVA
+#else
+#define NPU_COMPAT_DRIVER_GEM_GPUVA 0
+#endif
+
+#ifdef NPU_HAVE_GEM_OBJECT_ACTIVE
+#define NPU_COMPAT_GEM_OBJECT_ACTIVE DRM_GEM_OBJECT_ACTIVE
+#else
+#define NPU_COMPAT_GEM_OBJECT_ACTIVE 0
+#endif
+
+#ifndef NPU_HAVE_SCHED_INIT_ARGS
+struct drm_sched_init_args {
+	const struct drm_sched_backend_ops *ops;
+	struct workqueue_struct *submit_wq;
+	struct workqueue_struct *timeout_wq;
+	u32 num_rqs;
+	u32 credit_limit;
+	unsigned int hang_limit;
+	long timeout;
+	atomic_t *score;
+	const char *name;
+	struct device *dev;
+};
+#endif
+
+static inline int npu_compat_sched_init(struct drm_gpu_scheduler *sched,
+					const struct drm_sched_init_args *args)
+{
+#ifdef NPU_HAVE_SCHED_INIT_ARGS
+	return drm_sched_init(sched, args);
+#else
+	return drm_sched_init(sched, args->ops, args->submit_wq, args->num_rqs,
+			      args->credit_limit, args->hang_limit, args->timeout,
+			      args->timeout_wq, args->score, args->name, args->dev);
+#endif
+}
+
+static inline int npu_compat_sched_job_init(struct drm_sched_job *job,
+					    struct drm_sched_entity *entity, u32 credits,
+					    void *owner, u64 client_id)
+{
+#ifdef NPU_HAVE_SCHED_JOB_CLIENT_ID
+	return drm_sched_job_init(job, entity, credits, owner, client_id);
+#else
+	return drm_sched_job_init(job, entity, credits, owner);
+#endif
+}
+
+/* Every pending job has its hardware fence: the errno is not used. */
+static inline void npu_compat_sched_start(struct drm_gpu_scheduler *sched)
+{
+#ifdef NPU_HAVE_SCHED_START_ERRNO
+	drm_sched_start(sched, 0);
+#else
+	drm_sched_start(sched);
+#endif
+}
+
+#ifdef NPU_HAVE_SCHED_STAT_RESET
+#define NPU_COMPAT_STAT_RESET DRM_GPU_SCHED_STAT_RESET
+#else
+#define NPU_COMPAT_STAT_RESET DRM_GPU_SCHED_STAT_NOMINAL
+#endif
+
+static inline int npu_compat_gpuvm_sm_map(struct drm_gpuvm *gpuvm, void *priv, u64 va, u64 size,
+					  struct drm_gem_object *obj, u64 offset)
+{
+#ifdef NPU_HAVE_GPUVM_MAP_REQ
+	const struct drm_gpuvm_map_req req = {
+		.map.va.addr = va,
+		.map.va.range = size,
+		.map.gem.obj = obj,
+		.map.gem.offset = offset,
+	};
+
+	return drm_gpuvm_sm_map(gpuvm, priv, &req);
+#else
+	return drm_gpuvm_sm_map(gpuvm, priv, va, size, obj, offset);
+#endif
+}
+
+static inline struct drm_gpuvm_bo *npu_compat_gpuvm_bo_obtain(struct drm_gpuvm *gpuvm,
+							      struct drm_gem_object *obj)
+{
+#ifdef NPU_HAVE_GPUVM_BO_OBTAIN_LOCKED
+	return drm_gpuvm_bo_obtain_locked(gpuvm, obj);
+#else
+	return drm_gpuvm_bo_obtain(gpuvm, obj);
+#endif
+}
+
+static inline int npu_compat_ttm_device_init(struct ttm_device *bdev,
+					     const struct ttm_device_funcs *funcs,
+					     struct device *dev, struct address_space *mapping,
+					     struct drm_vma_offset_manager *vma_manager)
+{
+#ifdef NPU_HAVE_TTM_DEVICE_BOOLS
+	return ttm_device_init(bdev, funcs, dev, mapping, vma_manager, false, false);
+#else
+	return ttm_device_init(bdev, funcs, dev, mapping, vma_manager, 0);
+#endif
+}
+
+static inline void npu_compat_ttm_bo_fini(struct ttm_buffer_object *bo)
+{
+#ifdef NPU_HAVE_TTM_BO_FINI
+	ttm_bo_fini(bo);
+#else
+	ttm_bo_put(bo);
+#endif
+}
+
+/* Tells user space how to get the card back: bind the driver again. */
+static inline void npu_compat_wedged_event(struct drm_device *drm)
+{
+#if defined(NPU_HAVE_WEDGED_EVENT_TASK)
+	drm_dev_wedged_event(drm, DRM_WEDGE_RECOVERY_REBIND, NULL);
+#elif defined(NPU_HAVE_WEDGED_EVENT)
+	drm_dev_wedged_event(drm, DRM_WEDGE_RECOVERY_REBIND);
+#endif
+}
+
+#endif /* NPU_COMPAT_H */

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+// Copyright The npu authors
+/* Buffer objects: GEM objects whose memory TTM manages. */
+#include <drm/drm_gem_ttm_helper.h>
+#include <drm/drm_prime.h>
+#include <drm/npu_accel.h>
+
+#include "npu_bo.h"
+#include "npu_device.h"
+#include "npu_ttm.h"
+#include "npu_vm.h"
+
+static void npu_bo_fill_placement(const struct npu_bo *bo, struct ttm_place places[2],
+				  struct ttm_placement *placement)
+{
+	unsigned int n = 0;
+
+	if (bo->placement & DRM_NPU_MEMORY_DEVICE)
+		places[n++] = (struct ttm_place){ .mem_type = NPU_PL_DEVICE };
+	if (bo->placement & DRM_NPU_MEMORY_SYSTEM)
+		places[n++] = (struct ttm_place){ .mem_type = NPU_PL_SYSTEM };
+	*placement = (struct ttm_placement){ .num_placement = n, .placement = places };
+}
+
+int npu_bo_validate(struct npu_bo *bo)
+{
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct ttm_placement placement;
+	struct ttm_place places[2];
+
+	npu_bo_fill_placement(bo, places, &placement);
+	return ttm_bo_validate(&bo->ttm, &placement, &ctx);
+}
+
+void npu_bo_moved(struct npu_bo *bo, u32 mem_type)
+{
+	u32 region = mem_type == NPU_PL_DEVICE ? DRM_NPU_MEMORY_DEVICE :
+		     mem_type == NPU_PL_SYSTEM ? DRM_NPU_MEMORY_SYSTEM : 0;
+
+	/* Read without the reservation by BO_INFO and fdinfo. */
+	WRITE_ONCE(bo->region, region);
+}
+
+static void npu_bo_gem_free(struct drm_gem_object *obj)
+{
+	npu_compat_ttm_bo_fini(&npu_bo_of_gem(obj)->ttm);
+}
+
+static void npu_bo_destroy(struct ttm_buffer_object *ttm)
+{
+	struct npu_bo *bo = to_npu_bo(ttm);
+
+	drm_gem_object_release(&ttm->base);
+	if (bo->vm_resv)
+		drm_gem_object_put(bo->vm_resv);
+	kfree(bo);
+}
+
+static int npu_bo_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	/* The offset can be guessed. */
+	if (!(npu_bo_of_gem(obj)->flags & DRM_NPU_BO_CPU_VISIBLE))
+		return -EACCES;
+	return drm_gem_ttm_mmap(obj, vma);
+}
+
+static struct dma_buf *npu_bo_export(struct drm_gem_object *obj, int flags)
+{
+	/* It shares its reservation with an address space that the other side lacks. */
+	if (npu_bo_of_gem(obj)->vm_resv)
+		return ERR_PTR(-EPERM);
+	return drm_gem_prime_export(obj, flags);
+}
+
+static const struct drm_gem_object_funcs npu_bo_funcs = {
+	.free = npu_bo_gem_free,
+	.mmap = npu_bo_mmap,
+	.export = npu_bo_export,
+};
+
+/* Zeroed memory within the card's reach. @vm may be NULL. */
+static struct npu_bo *npu_bo_create(struct npu_device *ndev, u64 size, u32 placement_mask,
+				    u32 flags, struct npu_vm *vm)
+{
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct ttm_placement placement;
+	struct ttm_place places[2];
+	struct npu_bo *bo;
+	u32 align = size >= NPU_LARGE_PAGE_SIZE ? NPU_LARGE_PAGE_SIZE >> PAGE_SHIFT : 1;
+	int ret;
+
+	bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+	bo->placement = placement_mask;
+	bo->flags = flags;
+	bo->ttm.base.funcs = &npu_bo_funcs;
+	if (vm) {
+		bo->vm_resv = vm->gpuvm.r_obj;
+		drm_gem_object_get(bo->vm_resv);
+		bo->ttm.base.resv = drm_gpuvm_resv(&vm->gpuvm);
+		ret = dma_resv_lock_interruptible(bo->ttm.base.resv, NULL);
+		if (ret) {
+			drm_gem_object_put(bo->vm_resv);
+			kfree(bo);
+			return ERR_PTR(ret);
+		}
+	}
+	drm_gem_private_object_init(&ndev->drm, &bo->ttm.base, size);
+	npu_bo_fill_placement(bo, places, &placement);
+	/* When it fails, it has called npu_bo_destroy() and unlocked what it locked. */
+	ret = ttm_bo_init_reserved(&ndev->ttm, &bo->ttm, ttm_bo_type_device, &placement, align,
+				   &ctx, NULL, vm ? bo->ttm.base.resv : NULL, npu_bo_destroy);
+	if (ret) {
+		if (vm)
+			dma_resv_unlock(drm_gpuvm_resv(&vm->gpuvm));
+		return ERR_PTR(ret);
+	}
+	dma_resv_unlock(bo->ttm.base.resv);
+	return bo;
+}
+
+int npu_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	const u32 places = DRM_NPU_MEMORY_SYSTEM | DRM_NPU_MEMORY_DEVICE;
+	struct npu_device *ndev = to_npu_device(drm);
+	struct drm_npu_bo_create *args = data;
+	struct npu_file *nfile = file->driver_priv;
+	struct npu_vm *vm = NULL;
+	struct npu_bo *bo;
+	u64 limit = 0, size;
+	u32 handle;
+	int ret;
+
+	if (!args->placement || (args->placement & ~places) ||
+	    (args->flags & ~DRM_NPU_BO_CPU_VISIBLE))
+		return -EINVAL;
+	if (args->placement & DRM_NPU_MEMORY_DEVICE)
+		limit = npu_ttm_size(ndev, NPU_PL_DEVICE);
+	if (args->placement & DRM_NPU_MEMORY_SYSTEM)
+		limit = max(limit, npu_ttm_size(ndev, NPU_PL_SYSTEM));
+	/* Compared before it is rounded up: nothing wraps. */
+	if (!args->size || args->size > limit)
+		return -EINVAL;
+	size = PAGE_ALIGN(args->size);
+	if (args->vm) {
+		vm = npu_vm_lookup(nfile, args->vm);
+		if (!vm)
+			return -ENOENT;
+	}
+	bo = npu_bo_create(ndev, size, args->placement, args->flags, vm);
+	if (vm)
+		npu_vm_put(vm);
+	if (IS_ERR(bo)) {
+		ret = PTR_ERR(bo);
+		/* TTM says ENOMEM for both; system memory has not run out here. */
+		if (ret == -ENOMEM && args->placement == DRM_NPU_MEMORY_DEVICE)
+			ret = -ENOSPC;
+		return ret;
+	}
+	ret = drm_gem_handle_create(file, &bo->ttm.base, &handle);
+	drm_gem_object_put(&bo->ttm.base);
+	if (ret)
+		return ret;
+	args->size = size;
+	args->handle = handle;
+	return 0;
+}
+
+int npu_bo_info_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct drm_npu_bo_info *args = data;
+	struct drm_gem_object *obj;
+	struct npu_bo *bo;
+
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+	bo = npu_bo_of_gem(obj);
+	args->placement = bo->placement;
+	args->flags = bo->flags;
+	args->region = READ_ONCE(bo->region);
+	args->size = obj->size;
+	args->mmap_offset = bo->flags & DRM_NPU_BO_CPU_VISIBLE ?
+			    drm_vma_node_offset_addr(&obj->vma_node) : 0;
+	drm_gem_object_put(obj);
+	return 0;
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+// Copyright The npu authors
+/* The module, its DRM driver, and the way into the ioctls. */
+#include <linux/module.h>
+
+#include <drm/drm_accel.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_ioctl.h>
+#include <drm/npu_accel.h>
+
+#include "npu_bo.h"
+#include "npu_boot.h"
+#include "npu_device.h"
+#include "npu_drv.h"
+#include "npu_job.h"
+#include "npu_pci.h"
+#include "npu_query.h"
+#include "npu_queue.h"
+#include "npu_vm.h"
+
+struct workqueue_struct *npu_cleanup_wq;
+
+/*
+ * Every ioctl runs inside drm_dev_enter(), so an unbind waits for it, and
+ * none runs on a card that is lost.
+ */
+#define NPU_IOCTL(name)									\
+static int name##_guarded(struct drm_device *drm, void *data, struct drm_file *file)	\
+{											\
+	int idx, ret;									\
+											\
+	if (!drm_dev_enter(drm, &idx))							\
+		return -ENODEV;								\
+	ret = npu_is_live(to_npu_device(drm)) ? name(drm, data, file) : -ENODEV;	\
+	drm_dev_exit(idx);								\
+	return ret;									\
+}
+
+NPU_IOCTL(npu_dev_query_ioctl)
+NPU_IOCTL(npu_bo_create_ioctl)
+NPU_IOCTL(npu_bo_info_ioctl)
+NPU_IOCTL(npu_vm_create_ioctl)
+NPU_IOCTL(npu_vm_destroy_ioctl)
+NPU_IOCTL(npu_vm_bind_ioctl)
+NPU_IOCTL(npu_vm_get_state_ioctl)
+NPU_IOCTL(npu_queue_create_ioctl)
+NPU_IOCTL(npu_queue_destroy_ioctl)
+NPU_IOCTL(npu_queue_get_state_ioctl)
+NPU_IOCTL(npu_exec_ioctl)
+
+static const struct drm_ioctl_desc npu_ioctls[] = {
+	DRM_IOCTL_DEF_DRV(NPU_DEV_QUERY, npu_dev_query_ioctl_guarded, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_BO_CREATE, npu_bo_create_ioctl_guarded, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_BO_INFO, npu_bo_info_ioctl_guarded, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_VM_CREATE, npu_vm_create_ioctl_guarded, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_VM_DESTROY, npu_vm_destroy_ioctl_guarded, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_VM_BIND, npu_vm_bind_ioctl_guarded, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_VM_GET_STATE, npu_vm_get_state_ioctl_guarded, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_QUEUE_CREATE, npu_queue_create_ioctl_guarded, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_QUEUE_DESTROY, npu_queue_destroy_ioctl_guarded, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_QUEUE_GET_STATE, npu_queue_get_state_ioctl_guarded,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_EXEC, npu_exec_ioctl_guarded, DRM_RENDER_ALLOW),
+};
+
+static const struct file_operations npu_fops = {
+	.owner = THIS_MODULE,
+	DRM_ACCEL_FOPS,
+	.show_fdinfo = drm_show_fdinfo,
+};
+
+const struct drm_driver npu_drm_driver = {
+	.driver_features = DRIVER_COMPUTE_ACCEL | DRIVER_GEM | NPU_COMPAT_DRIVER_GEM_GPUVA |
+			   DRIVER_SYNCOBJ | DRIVER_SYNCOBJ_TIMELINE,
+	.open = npu_file_open,
+	.postclose = npu_file_postclose,
+	.show_fdinfo = npu_file_show_fdinfo,
+	.ioctls = npu_ioctls,
+	.num_ioctls = ARRAY_SIZE(npu_ioctls),
+	.fops = &npu_fops,
+	.name = "npu",
+	.desc = "PCIe inference accelerator",
+#ifdef NPU_HAVE_DRIVER_DATE
+	.date = "0",
+#endif
+	.major = NPU_DRIVER_MAJOR,
+	.minor = NPU_DRIVER_MINOR,
+};
+
+static int __init npu_module_init(void)
+{
+	int ret;
+
+	npu_cleanup_wq = alloc_workqueue("npu-cleanup", WQ_UNBOUND, 0);
+	if (!npu_cleanup_wq)
+		return -ENOMEM;
+	ret = pci_register_driver(&npu_pci_driver);
+	if (ret)
+		destroy_workqueue(npu_cleanup_wq);
+	return ret;
+}
+
+static void __exit npu_module_exit(void)
+{
+	pci_unregister_driver(&npu_pci_driver);
+	/*
+	 * Nobody has a fence of ours any more, or the module would be in use;
+	 * the last ones may still be on their way: through RCU, where they let
+	 * go of their queues, and those through the work queue.
+	 */
+	rcu_barrier();
+	destroy_workqueue(npu_cleanup_wq);
+}
+
+module_init(npu_module_init);
+module_exit(npu_module_exit);
+
+MODULE_DESCRIPTION("Driver for npu PCIe inference accelerators");
+MODULE_AUTHOR("The npu authors");
+MODULE_LICENSE("Dual MIT/GPL");
+MODULE_VERSION(NPU_VERSION);
+MODULE_FIRMWARE(NPU_FIRMWARE_NAME);

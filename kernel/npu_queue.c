@@ -1,0 +1,716 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+// Copyright The npu authors
+/*
+ * Queues. Each kernel queue is a ring of packets in system memory, mapped for
+ * privileged access into its address space, and a DRM scheduler that writes
+ * jobs into it: CALLs of the user's packets, then a FENCE_SIGNAL.
+ *
+ * How a queue ends, in order: npu_queue.error is set (jobs that come now end
+ * at once), the card lets go of it, the fences in flight signal. The fence
+ * that is oldest then is the guilty job's and gets the reason; those behind
+ * it get ECANCELED.
+ *
+ * The card writes fence, control block and completions: each is read once and
+ * believed only as far as it can be.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/npu_accel.h>
+
+#include "npu_device.h"
+#include "npu_job.h"
+#include "npu_lost.h"
+#include "npu_queue.h"
+#include "npu_vm.h"
+
+static unsigned int npu_job_timeout_ms = 2000;
+module_param_named(job_timeout_ms, npu_job_timeout_ms, uint, 0444);
+MODULE_PARM_DESC(job_timeout_ms,
+		 "a queue that makes no progress for a whole such period is killed, 100 ... 600000 ms [2000]");
+
+/* Ring, then a page with the control block and the fence. */
+#define NPU_QUEUE_MEMORY	(NPU_RING_SIZE + PAGE_SIZE)
+#define NPU_QUEUE_FENCE_OFFSET	(NPU_RING_SIZE + 512)
+/* Each queue has its place in the driver's part of its address space. */
+#define NPU_QUEUE_VA(number)	(NPU_MMU_USER_END + (u64)(number) * SZ_128K)
+
+/* ---- Fences ------------------------------------------------------------------ */
+
+static const char *npu_fence_driver_name(struct dma_fence *fence)
+{
+	return "npu";
+}
+
+static const char *npu_fence_timeline_name(struct dma_fence *fence)
+{
+	return "npu-queue";
+}
+
+static void npu_fence_free(struct rcu_head *rcu)
+{
+	struct npu_fence *fence = container_of(rcu, struct npu_fence, rcu);
+
+	npu_queue_put(fence->queue);
+	kfree(fence);
+	/* The module waits for this callback to return: see npu_drv.c. */
+	module_put(THIS_MODULE);
+}
+
+static void npu_fence_release(struct dma_fence *base)
+{
+	struct npu_fence *fence = container_of(base, struct npu_fence, base);
+
+	call_rcu(&fence->rcu, npu_fence_free);
+}
+
+static const struct dma_fence_ops npu_fence_ops = {
+	.get_driver_name = npu_fence_driver_name,
+	.get_timeline_name = npu_fence_timeline_name,
+	.release = npu_fence_release,
+};
+
+struct npu_fence *npu_fence_create(struct npu_queue *queue)
+{
+	struct npu_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL_ACCOUNT);
+
+	if (!fence)
+		return NULL;
+	/* The caller's open file holds the module already. */
+	__module_get(THIS_MODULE);
+	npu_queue_get(queue);
+	fence->queue = queue;
+	INIT_LIST_HEAD(&fence->link);
+	scoped_guard(spinlock_irq, &queue->lock)
+		dma_fence_init(&fence->base, &npu_fence_ops, &queue->lock,
+			       queue->fence_context, ++queue->fence_seqno);
+	return fence;
+}
+
+/* ---- The ring ---------------------------------------------------------------- */
+
+static void npu_queue_signal(struct npu_queue *queue, struct npu_fence *fence, int error)
+{
+	lockdep_assert_held(&queue->lock);
+	list_del_init(&fence->link);
+	if (error)
+		dma_fence_set_error(&fence->base, error);
+	else
+		queue->jobs_done++;
+	dma_fence_signal_locked(&fence->base);
+	dma_fence_put(&fence->base);	/* the list's */
+}
+
+/*
+ * Asks for an interrupt when the oldest job is retired. Pairs with the card,
+ * which stores head before it loads event: after the barrier, either it sees
+ * event or we see the fence.
+ */
+static void npu_queue_arm(struct npu_queue *queue)
+{
+	struct npu_fence *first;
+
+	first = list_first_entry_or_null(&queue->inflight, struct npu_fence, link);
+	if (!first)
+		return;
+	WRITE_ONCE(queue->control->event, (__force u64)cpu_to_le64(first->end));
+	mb();
+}
+
+/* The fence's value as the card wrote it; false: it cannot be. */
+static bool npu_queue_read_fence(struct npu_queue *queue, u64 *value)
+{
+	*value = le64_to_cpu((__force __le64)READ_ONCE(*queue->fence));
+	return *value >= queue->completed && *value <= queue->emitted;
+}
+
+static void npu_queue_reap_locked(struct npu_queue *queue)
+{
+	struct npu_fence *fence, *tmp;
+	u64 value;
+
+	lockdep_assert_held(&queue->lock);
+	if (!queue->memory || queue->lied)
+		return;
+	for (;;) {
+		if (!npu_queue_read_fence(queue, &value)) {
+			dev_err_ratelimited(&queue->ndev->pdev->dev,
+					    "queue %u: fence reads %llu after %llu of %llu: the queue is stopped\n",
+					    queue->number, value, queue->completed,
+					    queue->emitted);
+			queue->lied = true;
+			queue->error = queue->error ?: -ECANCELED;
+			queue_work(queue->ndev->recovery_wq, &queue->ndev->stopped_work);
+			return;
+		}
+		if (value == queue->completed)
+			return;
+		dma_rmb();	/* what the job wrote is not older than its fence */
+		queue->completed = value;
+		list_for_each_entry_safe(fence, tmp, &queue->inflight, link) {
+			if (fence->value > value)
+				break;
+			npu_queue_signal(queue, fence, 0);
+		}
+		npu_queue_arm(queue);
+	}
+}
+
+void npu_queue_reap(struct npu_queue *queue)
+{
+	guard(spinlock_irqsave)(&queue->lock);
+	npu_queue_reap_locked(queue);
+}
+
+void npu_queue_reap_vector(struct npu_vector *vector)
+{
+	struct npu_queue *queue;
+
+	guard(spinlock_irqsave)(&vector->lock);
+	list_for_each_entry(queue, &vector->queues, vector_link)
+		npu_queue_reap(queue);
+}
+
+static void *npu_queue_packet(struct npu_queue *queue, u64 index)
+{
+	return queue->memory + (index % NPU_RING_PACKETS) * NPU_PACKET_SIZE;
+}
+
+/* Tells the card about a new tail; wakes it if it sleeps (abi/npu_packet.h). */
+static void npu_queue_ring(struct npu_queue *queue)
+{
+	void __iomem *doorbells = queue->ndev->doorbells;
+
+	/* writeq() orders the packets before the tail. */
+	writeq(queue->tail, doorbells + NPU_DOORBELL_PAGE(queue->number) + NPU_DOORBELL_TAIL);
+	/* Tail before need_wake, as the card does it the other way round. */
+	mb();
+	if (READ_ONCE(queue->control->need_wake))
+		writel(1, doorbells + NPU_WAKE_PAGE(queue->number));
+}
+
+int npu_queue_write(struct npu_queue *queue, struct npu_fence *fence,
+		    const struct npu_packet_call *calls, u32 count)
+{
+	struct npu_packet_fence_signal *signal;
+	bool first;
+
+	guard(spinlock_irqsave)(&queue->lock);
+	if (queue->error || !queue->memory)
+		return queue->error ?: -ECANCELED;
+	for (u32 i = 0; i < count; i++)
+		memcpy(npu_queue_packet(queue, queue->tail++), &calls[i], NPU_PACKET_SIZE);
+	signal = npu_queue_packet(queue, queue->tail++);
+	memset(signal, 0, sizeof(*signal));
+	signal->header.opcode = NPU_PACKET_FENCE_SIGNAL;
+	signal->address = NPU_QUEUE_VA(queue->number) + NPU_QUEUE_FENCE_OFFSET;
+	signal->value = ++queue->emitted;
+	fence->value = queue->emitted;
+	fence->end = queue->tail;
+	first = list_empty(&queue->inflight);
+	dma_fence_get(&fence->base);	/* the list's */
+	list_add_tail(&fence->link, &queue->inflight);
+	if (first)
+		npu_queue_arm(queue);
+	npu_queue_ring(queue);
+	return 0;
+}
+
+/* ---- The end ----------------------------------------------------------------- */
+
+/* Copies what the card says of the queue; counters that run backwards are not believed. */
+static void npu_queue_read_control(struct npu_queue *queue)
+{
+	const struct npu_queue_control *c = queue->control;
+
+	lockdep_assert_held(&queue->lock);
+	if (!queue->memory)
+		return;
+	queue->busy_ns = max(queue->busy_ns, READ_ONCE(c->busy_ns));
+	queue->energy_nj = max(queue->energy_nj, READ_ONCE(c->energy_nj));
+	if (queue->card_error || READ_ONCE(c->state) != NPU_QUEUE_STATE_STOPPED)
+		return;
+	queue->card_error = READ_ONCE(c->error);
+	queue->card_error_tag = READ_ONCE(c->error_tag);
+	queue->card_error_op = READ_ONCE(c->error_op);
+	queue->card_error_va = READ_ONCE(c->error_va);
+}
+
+/* Ends what is in flight. The card has let go of the queue, or is lost. */
+static void npu_queue_end(struct npu_queue *queue, u32 state, int error)
+{
+	struct npu_fence *fence, *tmp;
+
+	guard(spinlock_irqsave)(&queue->lock);
+	npu_queue_reap_locked(queue);
+	npu_queue_read_control(queue);
+	queue->state |= state;
+	list_for_each_entry_safe(fence, tmp, &queue->inflight, link) {
+		npu_queue_signal(queue, fence, error);
+		/* The others are not to blame, unless all are in the same boat. */
+		if (error != -ENODEV)
+			error = -ECANCELED;
+	}
+}
+
+/* Jobs that come from now on end at once. False: that had been so before. */
+static bool npu_queue_close(struct npu_queue *queue, int error)
+{
+	guard(spinlock_irqsave)(&queue->lock);
+	if (queue->error)
+		return false;
+	queue->error = error;
+	return true;
+}
+
+static int npu_queue_admin(struct npu_queue *queue, u8 opcode, struct npu_admin_queue_result *r)
+{
+	const struct npu_admin_queue_args args = { .queue = queue->number };
+	int ret;
+
+	ret = npu_admin_run(queue->ndev, opcode, &args, sizeof(args), r, r ? sizeof(*r) : 0);
+	/* Memory that the card may still write to cannot be given back. */
+	if (ret && ret != -ENODEV && opcode != NPU_ADMIN_QUEUE_QUERY)
+		npu_lost(queue->ndev, "an engine does not let go of a queue");
+	return ret;
+}
+
+bool npu_queue_kill_if_stuck(struct npu_queue *queue)
+{
+	struct npu_admin_queue_result r;
+
+	npu_queue_reap(queue);
+	scoped_guard(spinlock_irq, &queue->lock)
+		if (list_empty(&queue->inflight))
+			return false;
+	if (!npu_queue_admin(queue, NPU_ADMIN_QUEUE_QUERY, &r) && r.progress != queue->progress) {
+		queue->progress = r.progress;
+		return false;
+	}
+	if (npu_queue_close(queue, -ECANCELED)) {
+		dev_warn(&queue->ndev->pdev->dev,
+			 "queue %u (client's handle %u): no progress for %u ms: killed\n",
+			 queue->number, queue->handle, npu_job_timeout_ms);
+		npu_queue_admin(queue, NPU_ADMIN_QUEUE_KILL, &r);
+	}
+	if (npu_is_live(queue->ndev))
+		npu_queue_end(queue, DRM_NPU_QUEUE_TIMED_OUT, -ETIME);
+	else
+		npu_queue_end(queue, DRM_NPU_QUEUE_INNOCENT, -ENODEV);
+	return true;
+}
+
+/* A queue that the card has stopped (a packet was refused, or faulted), or lies about. */
+static void npu_queue_check_stopped(struct npu_queue *queue)
+{
+	bool stopped = false, lied;
+
+	scoped_guard(spinlock_irq, &queue->lock) {
+		if (queue->memory)
+			stopped = READ_ONCE(queue->control->state) == NPU_QUEUE_STATE_STOPPED;
+		lied = queue->lied;
+		queue->lied = false;
+	}
+	if (lied) {
+		struct npu_admin_queue_result r;
+
+		npu_queue_admin(queue, NPU_ADMIN_QUEUE_KILL, &r);
+	} else if (!stopped || !npu_queue_close(queue, -ECANCELED)) {
+		return;
+	}
+	npu_queue_end(queue, DRM_NPU_QUEUE_FAULTED, -EIO);
+}
+
+/* A reference to the next queue of the device, NULL at the end. */
+static struct npu_queue *npu_queue_next(struct npu_device *ndev, unsigned long *number)
+{
+	struct npu_queue *queue;
+
+	/* Queues take their number away before they give their handle's reference back. */
+	xa_lock_irq(&ndev->queues);
+	queue = xa_find(&ndev->queues, number, ULONG_MAX, XA_PRESENT);
+	if (queue)
+		npu_queue_get(queue);
+	xa_unlock_irq(&ndev->queues);
+	return queue;
+}
+
+static void npu_queue_stopped_work(struct work_struct *work)
+{
+	struct npu_device *ndev = container_of(work, struct npu_device, stopped_work);
+	struct npu_queue *queue;
+
+	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
+		npu_queue_check_stopped(queue);
+		npu_queue_put(queue);
+	}
+}
+
+void npu_queue_init_device(struct npu_device *ndev)
+{
+	xa_init_flags(&ndev->queues, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_IRQ);
+	INIT_WORK(&ndev->stopped_work, npu_queue_stopped_work);
+}
+
+void npu_queue_abandon_all(struct npu_device *ndev)
+{
+	struct npu_queue *queue;
+
+	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
+		npu_queue_close(queue, -ENODEV);
+		npu_queue_end(queue, DRM_NPU_QUEUE_INNOCENT, -ENODEV);
+		npu_queue_put(queue);
+	}
+}
+
+/* ---- Life -------------------------------------------------------------------- */
+
+static void npu_queue_free_work(struct work_struct *work)
+{
+	struct npu_queue *queue = container_of(work, struct npu_queue, free_work);
+	struct drm_device *drm = &queue->ndev->drm;
+
+	/* Every job is freed: each has a fence, and each fence a reference. */
+	drm_sched_fini(&queue->sched);
+	mutex_destroy(&queue->submit_lock);
+	mutex_destroy(&queue->stop_lock);
+	kfree(queue);
+	drm_dev_put(drm);
+}
+
+static void npu_queue_release(struct kref *kref)
+{
+	struct npu_queue *queue = container_of(kref, struct npu_queue, kref);
+
+	/* The last reference may be a job's: its scheduler would wait for itself. */
+	queue_work(npu_cleanup_wq, &queue->free_work);
+}
+
+void npu_queue_get(struct npu_queue *queue)
+{
+	kref_get(&queue->kref);
+}
+
+void npu_queue_put(struct npu_queue *queue)
+{
+	kref_put(&queue->kref, npu_queue_release);
+}
+
+/* Takes the ring's memory out of everybody's reach, returns it to be freed. */
+static void *npu_queue_take_memory(struct npu_queue *queue)
+{
+	void *memory;
+
+	guard(spinlock_irqsave)(&queue->lock);
+	npu_queue_read_control(queue);
+	memory = queue->memory;
+	queue->memory = NULL;
+	return memory;
+}
+
+static void npu_queue_unlink_vector(struct npu_queue *queue)
+{
+	struct npu_vector *vector;
+
+	vector = &queue->ndev->vectors[1 + queue->number % (queue->ndev->vector_count - 1)];
+	guard(spinlock_irq)(&vector->lock);
+	list_del_init(&queue->vector_link);
+}
+
+/*
+ * Takes the queue off the card and ends its jobs; the object stays until its
+ * last fence is gone.
+ */
+static void npu_queue_stop(struct npu_queue *queue)
+{
+	struct npu_device *ndev = queue->ndev;
+	void *memory;
+
+	guard(mutex)(&queue->stop_lock);
+	if (queue->stopped)
+		return;
+	queue->stopped = true;
+	scoped_guard(mutex, &queue->submit_lock)
+		queue->closing = true;
+	npu_queue_close(queue, npu_is_live(ndev) ? -ECANCELED : -ENODEV);
+	npu_queue_admin(queue, NPU_ADMIN_QUEUE_DESTROY, NULL);
+	npu_queue_unlink_vector(queue);
+	npu_queue_end(queue, 0, npu_is_live(ndev) ? -ECANCELED : -ENODEV);
+	/* What still waits for its turn ends by itself, without the ring. */
+	drm_sched_entity_fini(&queue->entity);
+	memory = npu_queue_take_memory(queue);
+	npu_mmu_unmap(&queue->vm->mmu, NPU_QUEUE_VA(queue->number), NPU_QUEUE_MEMORY);
+	npu_mmu_flush(&queue->vm->mmu, NPU_QUEUE_VA(queue->number), NPU_QUEUE_MEMORY);
+	npu_mmu_prune(&queue->vm->mmu, NPU_QUEUE_VA(queue->number), NPU_QUEUE_MEMORY);
+	dma_free_coherent(&ndev->pdev->dev, NPU_QUEUE_MEMORY, memory, queue->dma);
+	xa_erase_irq(&ndev->queues, queue->number);
+	npu_vm_put(queue->vm);
+	queue->vm = NULL;
+}
+
+void npu_queue_stop_all(struct npu_device *ndev)
+{
+	struct npu_queue *queue;
+
+	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
+		npu_queue_stop(queue);
+		npu_queue_put(queue);
+	}
+}
+
+static int npu_queue_alloc_memory(struct npu_queue *queue)
+{
+	struct device *dev = &queue->ndev->pdev->dev;
+
+	BUILD_BUG_ON(NPU_QUEUE_MEMORY > SZ_128K);
+	queue->memory = dma_alloc_coherent(dev, NPU_QUEUE_MEMORY, &queue->dma, GFP_KERNEL_ACCOUNT);
+	if (!queue->memory)
+		return -ENOMEM;
+	queue->control = queue->memory + NPU_RING_SIZE;
+	queue->fence = queue->memory + NPU_QUEUE_FENCE_OFFSET;
+	/* No slot looks at it yet (docs/card.md, "Control block"). */
+	queue->control->need_wake = 1;
+	return 0;
+}
+
+/* Makes the queue on the card; its memory is there. */
+static int npu_queue_start(struct npu_queue *queue)
+{
+	const u64 va = NPU_QUEUE_VA(queue->number);
+	struct npu_device *ndev = queue->ndev;
+	unsigned int vector = 1 + queue->number % (ndev->vector_count - 1);
+	const struct npu_admin_queue_create_args args = {
+		.queue = queue->number,
+		.context = queue->vm->mmu.context,
+		.ring_va = va,
+		.control_va = va + NPU_RING_SIZE,
+		.flags = NPU_QUEUE_PRIVILEGED,
+		.vector = vector,
+		.ring_shift = NPU_RING_SHIFT,
+		.priority = queue->priority,
+	};
+	int ret;
+
+	ret = npu_mmu_prepare(&queue->vm->mmu, va, NPU_QUEUE_MEMORY);
+	if (ret)
+		return ret;
+	npu_mmu_map(&queue->vm->mmu, va, queue->dma, NPU_QUEUE_MEMORY,
+		    NPU_PTE_WRITE | NPU_PTE_PRIV | NPU_PTE_SNOOP);
+	ret = npu_admin_run(ndev, NPU_ADMIN_QUEUE_CREATE, &args, sizeof(args), NULL, 0);
+	if (ret) {
+		npu_mmu_unmap(&queue->vm->mmu, va, NPU_QUEUE_MEMORY);
+		npu_mmu_flush(&queue->vm->mmu, va, NPU_QUEUE_MEMORY);
+		return ret;
+	}
+	scoped_guard(spinlock_irq, &ndev->vectors[vector].lock)
+		list_add_tail(&queue->vector_link, &ndev->vectors[vector].queues);
+	return 0;
+}
+
+static int npu_queue_init_sched(struct npu_queue *queue)
+{
+	struct npu_device *ndev = queue->ndev;
+	const struct drm_sched_init_args args = {
+		.ops = &npu_sched_ops,
+		.submit_wq = ndev->sched_wq,
+		.timeout_wq = ndev->recovery_wq,
+		.num_rqs = 1,
+		.credit_limit = NPU_RING_CREDITS,
+		.timeout = msecs_to_jiffies(clamp(npu_job_timeout_ms, 100u, 600000u)),
+		.name = "npu-queue",
+		.dev = &ndev->pdev->dev,
+	};
+	struct drm_gpu_scheduler *sched = &queue->sched;
+	int ret;
+
+	ret = npu_compat_sched_init(sched, &args);
+	if (ret)
+		return ret;
+	ret = drm_sched_entity_init(&queue->entity, 0, &sched, 1, NULL);
+	if (ret)
+		drm_sched_fini(sched);
+	return ret;
+}
+
+static struct npu_queue *npu_queue_create(struct npu_device *ndev, struct npu_vm *vm, u32 priority)
+{
+	struct npu_queue *queue;
+	int ret;
+
+	queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
+	if (!queue)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&queue->kref);
+	queue->ndev = ndev;
+	queue->vm = npu_vm_get(vm);
+	queue->priority = priority;
+	queue->fence_context = dma_fence_context_alloc(1);
+	mutex_init(&queue->submit_lock);
+	mutex_init(&queue->stop_lock);
+	spin_lock_init(&queue->lock);
+	INIT_WORK(&queue->free_work, npu_queue_free_work);
+	INIT_LIST_HEAD(&queue->vector_link);
+	INIT_LIST_HEAD(&queue->inflight);
+	INIT_LIST_HEAD(&queue->jobs);
+
+	ret = npu_queue_alloc_memory(queue);
+	if (ret)
+		goto free;
+	ret = npu_queue_init_sched(queue);
+	if (ret)
+		goto free_memory;
+	/* Reserved only: nobody finds a queue that is half made. */
+	ret = xa_alloc_irq(&ndev->queues, &queue->number, NULL,
+			   XA_LIMIT(0, ndev->queues_max - 1), GFP_KERNEL);
+	if (ret) {
+		if (ret == -EBUSY)
+			ret = -ENOSPC;
+		goto fini_sched;
+	}
+	ret = npu_queue_start(queue);
+	if (ret)
+		goto erase;
+	drm_dev_get(&ndev->drm);
+	/* The place is reserved: this allocates nothing. */
+	xa_store_irq(&ndev->queues, queue->number, queue, GFP_KERNEL);
+	return queue;
+
+erase:
+	xa_erase_irq(&ndev->queues, queue->number);
+fini_sched:
+	drm_sched_entity_fini(&queue->entity);
+	drm_sched_fini(&queue->sched);
+free_memory:
+	dma_free_coherent(&ndev->pdev->dev, NPU_QUEUE_MEMORY, queue->memory, queue->dma);
+free:
+	npu_vm_put(queue->vm);
+	kfree(queue);
+	return ERR_PTR(ret);
+}
+
+static void npu_queue_destroy(struct npu_file *nfile, struct npu_queue *queue)
+{
+	npu_queue_stop(queue);
+	atomic64_add(npu_queue_busy_ns(queue), &nfile->busy_ns);
+	npu_queue_put(queue);
+}
+
+void npu_queue_close_file(struct npu_file *nfile)
+{
+	struct npu_queue *queue;
+	unsigned long handle;
+
+	xa_for_each(&nfile->queues, handle, queue) {
+		xa_erase(&nfile->queues, handle);
+		npu_queue_destroy(nfile, queue);
+	}
+	xa_destroy(&nfile->queues);
+}
+
+struct npu_queue *npu_queue_lookup(struct npu_file *nfile, u32 handle)
+{
+	struct npu_queue *queue;
+
+	xa_lock(&nfile->queues);
+	queue = xa_load(&nfile->queues, handle);
+	if (queue)
+		npu_queue_get(queue);
+	xa_unlock(&nfile->queues);
+	return queue;
+}
+
+u32 npu_queue_find_handle(struct npu_file *nfile, u32 number)
+{
+	struct npu_queue *queue;
+	unsigned long handle;
+	u32 found = 0;
+
+	xa_lock(&nfile->queues);
+	xa_for_each(&nfile->queues, handle, queue)
+		if (queue->number == number)
+			found = handle;
+	xa_unlock(&nfile->queues);
+	return found;
+}
+
+u64 npu_queue_busy_ns(struct npu_queue *queue)
+{
+	guard(spinlock_irq)(&queue->lock);
+	npu_queue_read_control(queue);
+	return queue->busy_ns;
+}
+
+/* ---- ioctls ------------------------------------------------------------------ */
+
+int npu_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct npu_file *nfile = file->driver_priv;
+	struct drm_npu_queue_create *args = data;
+	struct npu_queue *queue;
+	struct npu_vm *vm;
+	int ret;
+
+	if (args->flags || args->priority > DRM_NPU_PRIORITY_REALTIME)
+		return -EINVAL;
+	if (args->priority > DRM_NPU_PRIORITY_NORMAL && !capable(CAP_SYS_NICE))
+		return -EACCES;
+	vm = npu_vm_lookup(nfile, args->vm);
+	if (!vm)
+		return -ENOENT;
+	queue = npu_queue_create(to_npu_device(drm), vm, args->priority);
+	npu_vm_put(vm);
+	if (IS_ERR(queue))
+		return PTR_ERR(queue);
+	/* xa_alloc() publishes it: the handle is written under the same lock. */
+	xa_lock(&nfile->queues);
+	ret = __xa_alloc(&nfile->queues, &queue->handle, queue, xa_limit_31b, GFP_KERNEL_ACCOUNT);
+	if (!ret)
+		args->queue = queue->handle;
+	xa_unlock(&nfile->queues);
+	if (ret)
+		npu_queue_destroy(nfile, queue);
+	return ret;
+}
+
+int npu_queue_destroy_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct npu_file *nfile = file->driver_priv;
+	struct drm_npu_queue_destroy *args = data;
+	struct npu_queue *queue;
+
+	if (args->mbz)
+		return -EINVAL;
+	queue = xa_erase(&nfile->queues, args->queue);
+	if (!queue)
+		return -ENOENT;
+	npu_queue_destroy(nfile, queue);
+	return 0;
+}
+
+int npu_queue_get_state_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct npu_file *nfile = file->driver_priv;
+	struct drm_npu_queue_get_state *args = data;
+	struct npu_queue *queue;
+
+	if (args->mbz)
+		return -EINVAL;
+	queue = npu_queue_lookup(nfile, args->queue);
+	if (!queue)
+		return -ENOENT;
+	scoped_guard(spinlock_irq, &queue->lock) {
+		npu_queue_read_control(queue);
+		args->state = queue->state;
+		args->error = queue->card_error;
+		args->error_tag = queue->card_error_tag;
+		args->error_va = queue->card_error_va;
+		args->error_op = queue->card_error_op;
+		args->jobs = queue->jobs_done;
+		args->busy_ns = queue->busy_ns;
+		args->energy_nj = queue->energy_nj;
+	}
+	npu_queue_put(queue);
+	return 0;
+}

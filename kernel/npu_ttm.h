@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Copyright The npu authors */
+/* Memory managers: device memory and system memory, in TTM's hands. */
+#ifndef NPU_TTM_H
+#define NPU_TTM_H
+
+#include <linux/scatterlist.h>
+
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_placement.h>
+#include <drm/ttm/ttm_tt.h>
+
+struct npu_device;
+
+/* Where the card reaches memory. TTM_PL_SYSTEM is where it does not. */
+#define NPU_PL_SYSTEM TTM_PL_TT
+#define NPU_PL_DEVICE TTM_PL_VRAM
+
+/* Pages of system memory of one buffer; mapped for DMA while in NPU_PL_SYSTEM. */
+struct npu_tt {
+	struct ttm_tt ttm;
+	struct sg_table sgt;
+	bool mapped;
+};
+
+#define to_npu_tt(t) container_of(t, struct npu_tt, ttm)
+
+int npu_ttm_init(struct npu_device *ndev);
+/* Takes everything out of the card's reach; waits for no fence that is not signalled. */
+void npu_ttm_detach(struct npu_device *ndev);
+/* Bytes in use of a region, of all clients. */
+u64 npu_ttm_used(struct npu_device *ndev, u32 mem_type);
+/* Bytes of a region. */
+u64 npu_ttm_size(struct npu_device *ndev, u32 mem_type);
+
+#endif /* NPU_TTM_H */

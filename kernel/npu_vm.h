@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Copyright The npu authors */
+/* Address spaces: a context of the card, its page tables, its mappings. */
+#ifndef NPU_VM_H
+#define NPU_VM_H
+
+#include <linux/kref.h>
+#include <linux/spinlock.h>
+
+#include <drm/drm_gpuvm.h>
+
+#include "npu_mmu.h"
+
+struct npu_bo;
+struct npu_device;
+struct npu_file;
+
+struct npu_vm_fault {
+	u32 info;		/* NPU_FAULT_* */
+	u32 queue;		/* on the card */
+	u64 va;
+};
+
+struct npu_vm {
+	/* Its count keeps the memory; its reservation guards the mappings. */
+	struct drm_gpuvm gpuvm;
+	/* Handle, queues, ioctls. The last one takes the mappings down. */
+	struct kref users;
+	struct npu_device *ndev;
+	struct npu_mmu mmu;
+	spinlock_t fault_lock;	/* guards the two below */
+	struct npu_vm_fault fault;	/* the last one */
+	u64 fault_count;
+};
+
+#define to_npu_vm(g) container_of(g, struct npu_vm, gpuvm)
+
+/* A user reference, or NULL. */
+struct npu_vm *npu_vm_lookup(struct npu_file *nfile, u32 handle);
+struct npu_vm *npu_vm_get(struct npu_vm *vm);
+/* May sleep, may take the reservation. */
+void npu_vm_put(struct npu_vm *vm);
+
+/* The caller holds the lock of ndev->contexts, which keeps @vm. */
+void npu_vm_record_fault(struct npu_vm *vm, const struct npu_vm_fault *fault);
+/* Unmaps a buffer that is about to move, from everywhere; the next job maps it again. */
+void npu_vm_evict_bo(struct npu_bo *bo);
+/* The driver is being unbound: no table is left in the card's reach. */
+void npu_vm_detach_all(struct npu_device *ndev);
+void npu_vm_close_file(struct npu_file *nfile);
+
+int npu_vm_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+int npu_vm_destroy_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+int npu_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+int npu_vm_get_state_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+
+#endif /* NPU_VM_H */
