@@ -2,6 +2,7 @@
 // Copyright The npu authors
 /* Booting the card (docs/card.md, "Boot"). Every wait here has an end. */
 #include <linux/bitfield.h>
+#include <linux/ctype.h>
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/firmware.h>
@@ -25,12 +26,12 @@ static const struct npu_boot_failure {
 	[NPU_BOOT_REASON_MAGIC] = { -EINVAL, "the file is not a firmware image" },
 	[NPU_BOOT_REASON_HEADER] = { -EINVAL, "the image's header is malformed" },
 	[NPU_BOOT_REASON_FAMILY] = { -EINVAL, "the image is for another card" },
-	[NPU_BOOT_REASON_REVISION] = { -EINVAL, "the image is for another revision of the card" },
+	[NPU_BOOT_REASON_REVISION] = { -EINVAL, "the image is for another card revision" },
 	[NPU_BOOT_REASON_UNSIGNED] = { -EKEYREJECTED, "the image is not signed" },
-	[NPU_BOOT_REASON_KEY] = { -EKEYREJECTED, "the image is signed by a key that the card does not trust" },
+	[NPU_BOOT_REASON_KEY] = { -EKEYREJECTED, "the image is signed by a key unknown to the card" },
 	[NPU_BOOT_REASON_SIGNATURE] = { -EKEYREJECTED, "the image's signature is wrong" },
-	[NPU_BOOT_REASON_DIGEST] = { -EBADMSG, "the image's content does not match its signed digest" },
-	[NPU_BOOT_REASON_ROLLBACK] = { -EPERM, "the image is older than the security version that the card demands" },
+	[NPU_BOOT_REASON_DIGEST] = { -EBADMSG, "the image's content differs from its digest" },
+	[NPU_BOOT_REASON_ROLLBACK] = { -EPERM, "the image is older than the card allows" },
 	[NPU_BOOT_REASON_ABI] = { -EPROTONOSUPPORT, "image and card have no ABI version in common" },
 	[NPU_BOOT_REASON_TRAP] = { -EIO, "the firmware crashed" },
 	[NPU_BOOT_REASON_WATCHDOG] = { -EIO, "the firmware hung: its watchdog fired" },
@@ -209,7 +210,8 @@ int npu_boot_identify_firmware(struct npu_device *ndev)
 	/* Not terminated when full, and from the card: printable or nothing. */
 	BUILD_BUG_ON(sizeof(fw->build_id) <= sizeof(r.build_id));
 	for (size_t i = 0; i < sizeof(r.build_id) && r.build_id[i]; i++)
-		fw->build_id[i] = r.build_id[i] >= ' ' && r.build_id[i] < 0x7f ? r.build_id[i] : '?';
+		fw->build_id[i] = isascii(r.build_id[i]) && isprint(r.build_id[i]) ?
+				  r.build_id[i] : '?';
 	ndev->queues_max = min(ndev->queues_max, r.max_queues);
 	ndev->contexts_max = min(ndev->contexts_max, r.max_contexts);
 	return ndev->queues_max && ndev->contexts_max >= 2 ? 0 : -EIO;

@@ -44,9 +44,9 @@ static void npu_watchdog(struct work_struct *work)
 		return;
 	}
 	beat = npu_read(ndev, NPU_REG_HEARTBEAT);
-	if (beat != ndev->heartbeat)
+	if (beat != ndev->heartbeat) {
 		ndev->heartbeat_misses = 0;
-	else if (++ndev->heartbeat_misses >= NPU_WATCHDOG_MISSES) {
+	} else if (++ndev->heartbeat_misses >= NPU_WATCHDOG_MISSES) {
 		npu_lost(ndev, "its firmware's heartbeat stands still");
 		return;
 	}

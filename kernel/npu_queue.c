@@ -116,7 +116,7 @@ static void npu_queue_arm(struct npu_queue *queue)
 	if (!first)
 		return;
 	WRITE_ONCE(queue->control->event, (__force u64)cpu_to_le64(first->end));
-	mb();
+	mb();	/* event before the next look at the fence; the card: head before event */
 }
 
 /* The fence's value as the card wrote it; false: it cannot be. */

@@ -22,7 +22,7 @@ struct npu_vector;
 struct npu_queue;
 
 #define NPU_RING_SHIFT		9
-#define NPU_RING_PACKETS	(1u << NPU_RING_SHIFT)
+#define NPU_RING_PACKETS	BIT(NPU_RING_SHIFT)
 #define NPU_RING_SIZE		(NPU_RING_PACKETS * NPU_PACKET_SIZE)
 /*
  * What the scheduler may have in the ring. The card retires a packet a moment

@@ -518,7 +518,8 @@ static int npu_vm_map_locked(struct npu_bind *bind, const struct drm_npu_vm_op *
 	return ret;
 }
 
-static int npu_vm_op_map(struct npu_vm *vm, struct drm_file *file, const struct drm_npu_vm_op *op)
+static int npu_vm_op_map(struct npu_vm *vm, struct drm_file *file,
+			 const struct drm_npu_vm_op *op)
 {
 	struct drm_gpuvm_exec exec = {
 		.vm = &vm->gpuvm,

@@ -191,7 +191,8 @@ struct drm_npu_vm_get_state {
 	__u32 state;		/* out: DRM_NPU_VM_* */
 	__u64 fault_count;	/* out */
 	__u64 fault_va;		/* out: the last one */
-	__u32 fault_info;	/* out: bit 0 write; reason 15:8: 1 unmapped, 2 permission, 3 table, 4 bus, 5 ECC */
+	/* out: bit 0 write; reason 15:8: 1 unmapped, 2 permission, 3 table, 4 bus, 5 ECC */
+	__u32 fault_info;
 	__u32 fault_queue;	/* out: queue handle, 0 = none of this file */
 };
 
