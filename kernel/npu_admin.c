@@ -22,7 +22,7 @@ int npu_admin_init(struct npu_device *ndev)
 {
 	struct npu_admin *admin = &ndev->admin;
 
-	BUILD_BUG_ON(NPU_ADMIN_ENTRIES > BITS_PER_TYPE(admin->busy));
+	BUILD_BUG_ON(BITS_PER_TYPE(admin->busy) < NPU_ADMIN_ENTRIES);
 	BUILD_BUG_ON(NPU_ADMIN_ENTRIES * NPU_ADMIN_ENTRY_SIZE > PAGE_SIZE);
 	spin_lock_init(&admin->lock);
 	init_waitqueue_head(&admin->free);

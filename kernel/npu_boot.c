@@ -28,11 +28,11 @@ static const struct npu_boot_failure {
 	[NPU_BOOT_REASON_FAMILY] = { -EINVAL, "the image is for another card" },
 	[NPU_BOOT_REASON_REVISION] = { -EINVAL, "the image is for another card revision" },
 	[NPU_BOOT_REASON_UNSIGNED] = { -EKEYREJECTED, "the image is not signed" },
-	[NPU_BOOT_REASON_KEY] = { -EKEYREJECTED, "the image is signed by a key unknown to the card" },
+	[NPU_BOOT_REASON_KEY] = { -EKEYREJECTED, "the card does not know the image's key" },
 	[NPU_BOOT_REASON_SIGNATURE] = { -EKEYREJECTED, "the image's signature is wrong" },
 	[NPU_BOOT_REASON_DIGEST] = { -EBADMSG, "the image's content differs from its digest" },
 	[NPU_BOOT_REASON_ROLLBACK] = { -EPERM, "the image is older than the card allows" },
-	[NPU_BOOT_REASON_ABI] = { -EPROTONOSUPPORT, "image and card have no ABI version in common" },
+	[NPU_BOOT_REASON_ABI] = { -EPROTONOSUPPORT, "image and card share no ABI version" },
 	[NPU_BOOT_REASON_TRAP] = { -EIO, "the firmware crashed" },
 	[NPU_BOOT_REASON_WATCHDOG] = { -EIO, "the firmware hung: its watchdog fired" },
 };
