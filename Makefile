@@ -126,11 +126,11 @@ check-%: deps-check
 	@$(MAKE) --no-print-directory WERROR=1 tests
 	@O=$(O) tests/check $*
 
-.PHONY: install uninstall
-install: all
+.PHONY: install install-module uninstall
+install: all install-module
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)/npu \
 		$(DESTDIR)$(includedir)/drm $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(firmwaredir) \
-		$(DESTDIR)$(dkmsdir)/uapi/drm $(DESTDIR)$(dkmsdir)/uapi/npu $(DESTDIR)$(udevdir)
+		$(DESTDIR)$(udevdir)
 	$(INSTALL) -m 755 $(INSTALL_BIN) $(DESTDIR)$(bindir)
 	for f in $(INSTALL_LIB); do cp -P $$f $(DESTDIR)$(libdir)/; done
 	sed 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|; s|@includedir@|$(includedir)|; s|@VERSION@|$(VERSION)|' \
@@ -141,9 +141,14 @@ install: all
 	$(INSTALL) -m 644 $(INSTALL_MAN) $(DESTDIR)$(mandir)/man1
 	$(INSTALL) -m 644 $(INSTALL_FIRMWARE) $(DESTDIR)$(firmwaredir)
 	$(INSTALL) -m 644 packaging/60-npu.rules $(DESTDIR)$(udevdir)
-	cp -r kernel $(DESTDIR)$(dkmsdir)/
-	cp uapi/drm/*.h $(DESTDIR)$(dkmsdir)/uapi/drm/
-	cp uapi/npu/*.h $(DESTDIR)$(dkmsdir)/uapi/npu/
+
+# The module's sources, for DKMS to build: dkms install npu/$(VERSION).
+install-module:
+	rm -rf $(DESTDIR)$(dkmsdir)
+	for f in $$(find kernel uapi -type f \( -name '*.[ch]' -o -name Kbuild -o -path 'kernel/compat/*' \) \
+			! -name '*.mod.c'); do \
+		$(INSTALL) -D -m 644 $$f $(DESTDIR)$(dkmsdir)/$$f || exit 1; \
+	done
 	sed 's|@VERSION@|$(VERSION)|' dkms.conf > $(DESTDIR)$(dkmsdir)/dkms.conf
 
 uninstall:
