@@ -42,12 +42,16 @@ static void die(const char *what)
 static void open_input(void)
 {
 	size_t room = 1 << 20, bytes = 0, got;
-	char *file = malloc(room);
+	char *file = malloc(room), *larger;
 
 	while (file && (got = fread(file + bytes, 1, room - bytes, stdin)) > 0) {
 		bytes += got;
-		if (bytes == room)
-			file = realloc(file, room *= 2);
+		if (bytes < room)
+			continue;
+		larger = realloc(file, room *= 2);
+		if (!larger)
+			die(strerror(ENOMEM));
+		file = larger;
 	}
 	if (!file || ferror(stdin))
 		die(strerror(errno));
