@@ -4,6 +4,7 @@
 #include "card.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,18 +81,48 @@ int card_fault_inject(struct card *card, const char *name, bool on)
 	return -ENOENT;
 }
 
-/* Memory that a client can map, and the card's own view of it. */
-static uint8_t *shared_memory(const char *name, uint64_t size, int *fd)
+/*
+ * Memory that a client can map, and the card's own view of it. Sealed, for a
+ * client that could truncate the file could stop the card. A new file takes
+ * the place of an old one at the same address.
+ */
+static int shared_memory(const char *name, uint64_t size, int *fd, uint8_t **data)
 {
-	void *data;
+	const int fixed = *data ? MAP_FIXED : 0;
+	const int file = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	void *view = MAP_FAILED;
 
-	*fd = memfd_create(name, MFD_CLOEXEC);
-	if (*fd < 0)
-		return NULL;
-	if (ftruncate(*fd, (off_t)size))
-		return NULL;
-	data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, *fd, 0);
-	return data == MAP_FAILED ? NULL : data;
+	if (file < 0)
+		return -errno;
+	if (!ftruncate(file, (off_t)size) &&
+	    !fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		view = mmap(*data, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | fixed,
+			    file, 0);
+	if (view == MAP_FAILED) {
+		const int ret = -errno;
+
+		close(file);
+		return ret;
+	}
+	if (*fd >= 0)
+		close(*fd);
+	*fd = file;
+	*data = view;
+	return 0;
+}
+
+static int make_memory(struct card *card)
+{
+	int ret = shared_memory("npu-memory", card->config.memory_size, &card->memory_fd,
+				&card->memory);
+
+	if (!ret)
+		ret = shared_memory("npu-doorbells", NPU_WAKE_BASE, &card->doorbell_fd,
+				    &card->doorbells);
+	if (ret)
+		log_error("device memory of %llu bytes: %s",
+			  (unsigned long long)card->config.memory_size, strerror(-ret));
+	return ret;
 }
 
 struct card *card_create(const struct card_config *config, struct dma_map *dma,
@@ -119,13 +150,8 @@ struct card *card_create(const struct card_config *config, struct dma_map *dma,
 		log_error("state directory %s: %s", config->state_dir, strerror(-ret));
 		goto fail;
 	}
-	card->memory = shared_memory("npu-memory", config->memory_size, &card->memory_fd);
-	card->doorbells = shared_memory("npu-doorbells", NPU_WAKE_BASE, &card->doorbell_fd);
-	if (!card->memory || !card->doorbells) {
-		log_error("device memory of %llu bytes: %s", (unsigned long long)config->memory_size,
-			  strerror(errno));
+	if (make_memory(card))
 		goto fail;
-	}
 	card->mmu = mmu_create(dma, card->memory, config->memory_size, NPU_CONTEXTS_MAX);
 	card->power = power_create();
 	/* The engines and the core speak to the command processor, and it to them. */
@@ -184,6 +210,22 @@ void card_reset(struct card *card)
 	log_debug("card reset");
 }
 
+void card_power_cycle(struct card *card)
+{
+	card_reset(card);
+	/* What cannot be replaced is at least emptied. */
+	if (make_memory(card) &&
+	    fallocate(card->memory_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+		      (off_t)card->config.memory_size))
+		log_error("device memory keeps its content: %s", strerror(errno));
+}
+
+void card_set_bus_master(struct card *card, bool on)
+{
+	irq_set_enable(card->irqs, on);
+	dma_map_enable(card->dma, on);
+}
+
 void card_wake_write(struct card *card, uint32_t queue)
 {
 	cp_wake(card->cp);
@@ -197,6 +239,16 @@ int card_doorbell_fd(struct card *card)
 int card_memory_fd(struct card *card)
 {
 	return card->memory_fd;
+}
+
+uint8_t *card_doorbells(struct card *card)
+{
+	return card->doorbells;
+}
+
+uint8_t *card_memory(struct card *card)
+{
+	return card->memory;
 }
 
 void card_status(struct card *card, FILE *out)

@@ -29,11 +29,20 @@ void card_destroy(struct card *card);
  * card_reset() returns when the card accesses no host memory any more.
  */
 void card_reset(struct card *card);
+/* Reset, and device memory that nobody has had before. */
+void card_power_cycle(struct card *card);
+/* Whether the function may access memory of the host, and interrupt it; off
+ * returns when it does no more.
+ */
+void card_set_bus_master(struct card *card, bool on);
 uint32_t card_reg_read32(struct card *card, uint32_t offset);
 void card_reg_write32(struct card *card, uint32_t offset, uint32_t value);
 void card_wake_write(struct card *card, uint32_t queue);
+/* Stay the card's; change with a power cycle, while the addresses do not. */
 int card_doorbell_fd(struct card *card);
 int card_memory_fd(struct card *card);
+uint8_t *card_doorbells(struct card *card);
+uint8_t *card_memory(struct card *card);
 
 /* Any thread. -ENOENT for a fault that does not exist. */
 int card_fault_inject(struct card *card, const char *name, bool on);

@@ -5,12 +5,12 @@
  *
  *	server thread    regs.c, card.c (registers, reset)
  *	command thread   command_processor.c
- *	engine threads   work_engine.c: one for tensors, one for copies
+ *	engine threads   work_engine.c: for tensors and for copies, one job at a time each
  *	core thread      management_core.c: the firmware, through mgmt_regs.c
  *	clock thread     clock.c: watchdog, power model, injected storms
  *
- * Lock order: regs.lock, then nothing; command_processor's lock, then an MMU
- * context, then dma_map. Threads wake one another through eventfds.
+ * Lock order: regs.lock, then nothing; command_processor's lock, then an
+ * engine's, or an MMU context, then dma_map.
  */
 #ifndef SIM_CARD_INTERNAL_H
 #define SIM_CARD_INTERNAL_H

@@ -25,7 +25,9 @@
 #include "work_engine.h"
 
 #define SPIN_NS		50000
-#define FENCE_POLL_NS	200000		/* while only FENCE_WAITs are left */
+/* While only FENCE_WAITs are left: from, doubled each time, to. */
+#define FENCE_POLL_NS	50000
+#define FENCE_POLL_MAX	1000000
 #define PACKETS_AT_ONCE	64		/* before the next slot gets its turn */
 
 struct slot_regs {			/* what the firmware writes before LOAD */
@@ -91,7 +93,9 @@ struct command_processor {
 	unsigned int watch_count;
 	uint32_t events;
 	uint64_t packets;
+	bool frozen;			/* reset is under way: no slot moves */
 	/* sleeping */
+	long fence_poll_ns;		/* the command thread's own */
 	int wake_fd;
 	atomic_bool sleeping;
 	atomic_bool kicked;
@@ -132,23 +136,25 @@ static struct mmu_access packet_access(const struct slot *s)
 
 /* Maps the control block for one update; the caller unmaps and leaves. */
 static struct npu_queue_control *control_map(struct command_processor *cp, struct slot *s,
-					     struct mmu_window *window)
+					     struct mmu_window *window, struct mmu_fault *fault)
 {
 	const struct mmu_access access = ring_access(s);
-	struct mmu_fault fault;
 
 	mmu_enter(cp->card->mmu, access.context);
 	if (mmu_map(cp->card->mmu, &access, s->loaded.control, sizeof(struct npu_queue_control), true,
-		    window, &fault)) {
+		    window, fault)) {
 		mmu_leave(cp->card->mmu, access.context);
 		return NULL;
 	}
 	return window->data;
 }
 
+/* What could not be written because the host's memory went away is lost. */
 static void control_unmap(struct command_processor *cp, struct slot *s, struct mmu_window *window)
 {
-	mmu_unmap(cp->card->mmu, window);
+	struct mmu_fault fault;
+
+	mmu_unmap(cp->card->mmu, window, &fault);
 	mmu_leave(cp->card->mmu, s->loaded.context);
 }
 
@@ -156,8 +162,9 @@ static void set_need_wake(struct command_processor *cp, struct slot *s, bool nee
 {
 	struct npu_queue_control *control;
 	struct mmu_window window;
+	struct mmu_fault fault;
 
-	control = control_map(cp, s, &window);
+	control = control_map(cp, s, &window, &fault);
 	if (!control)
 		return;
 	__atomic_store_n(&control->need_wake, need, __ATOMIC_RELEASE);
@@ -186,11 +193,12 @@ static void stop(struct command_processor *cp, struct slot *s, uint32_t error, u
 {
 	struct npu_queue_control *control;
 	struct mmu_window window;
+	struct mmu_fault fault;
 
 	if (s->error)
 		return;
 	s->error = error;
-	control = control_map(cp, s, &window);
+	control = control_map(cp, s, &window, &fault);
 	if (control) {
 		control->error_index = s->head;
 		control->error_tag = s->packet.header.tag;
@@ -217,17 +225,15 @@ static void retire(struct command_processor *cp, struct slot *s)
 {
 	const uint64_t old = s->head++;
 	struct npu_queue_control *control;
+	const uint32_t vector = (s->loaded.config & NPU_MG_SLOT_VECTOR_MASK) >> 8;
 	struct mmu_window window;
+	struct mmu_fault fault;
 	uint64_t armed;
 
 	s->progress++;
 	cp->packets++;
-	control = control_map(cp, s, &window);
+	control = control_map(cp, s, &window, &fault);
 	if (!control) {
-		const struct mmu_fault fault = { s->loaded.context, s->loaded.queue,
-						 s->loaded.control,
-						 NPU_FAULT_WRITE | NPU_FAULT_REASON_UNMAPPED << 8 };
-
 		stop_fault(cp, s, &fault);
 		return;
 	}
@@ -239,8 +245,8 @@ static void retire(struct command_processor *cp, struct slot *s)
 	atomic_thread_fence(memory_order_seq_cst);
 	armed = __atomic_load_n(&control->event, __ATOMIC_ACQUIRE);
 	control_unmap(cp, s, &window);
-	if (old < armed && armed <= s->head)
-		card_irq(cp->card, (s->loaded.config & NPU_MG_SLOT_VECTOR_MASK) >> 8);
+	if (vector && old < armed && armed <= s->head)
+		card_irq(cp->card, vector);
 }
 
 /* One packet is done: of a CALL, or of the ring. */
@@ -362,6 +368,7 @@ static void start_job(struct command_processor *cp, struct slot *s)
 	memcpy(&job->packet, &s->packet, sizeof(job->packet));
 	job->access = packet_access(s);
 	job->access.privileged = false;
+	job->realtime = s->loaded.config & NPU_MG_SLOT_REALTIME;
 	s->in_flight = true;
 	work_engine_submit(s->packet.header.opcode == NPU_PACKET_EXEC ? cp->card->tensor :
 									cp->card->copy, job);
@@ -455,6 +462,9 @@ static void finish_job(struct command_processor *cp, struct slot *s)
 	s->in_flight = false;
 	s->busy_ns += job->busy_ns;
 	s->energy_pj += job->energy_pj;
+	/* A queue that has been aborted meanwhile keeps its head at this packet. */
+	if (s->error)
+		return;
 	if (job->error == NPU_QUEUE_ERROR_FAULT)
 		regs_push_fault(cp->card, &job->fault);
 	if (job->error)
@@ -540,7 +550,7 @@ static bool round_of_slots(struct command_processor *cp)
 	bool worked = false;
 
 	pthread_mutex_lock(&cp->lock);
-	for (unsigned int i = 0; i < SLOTS; i++)
+	for (unsigned int i = 0; i < SLOTS && !cp->frozen; i++)
 		worked |= step(cp, &cp->slots[i]);
 	compare_doorbells(cp);
 	pthread_mutex_unlock(&cp->lock);
@@ -567,7 +577,7 @@ static bool announce_sleep(struct command_processor *cp)
 static void wait_for_work(struct command_processor *cp)
 {
 	struct pollfd poll_fd = { cp->wake_fd, POLLIN, 0 };
-	const struct timespec fence_poll = { 0, FENCE_POLL_NS };
+	const struct timespec fence_poll = { 0, cp->fence_poll_ns };
 	const bool waiting = announce_sleep(cp);
 	uint64_t count;
 
@@ -580,6 +590,8 @@ static void wait_for_work(struct command_processor *cp)
 			ssize_t got = read(cp->wake_fd, &count, sizeof(count));
 			(void)got;
 		}
+		cp->fence_poll_ns = cp->fence_poll_ns * 2 < FENCE_POLL_MAX ? cp->fence_poll_ns * 2 :
+									      FENCE_POLL_MAX;
 	}
 	atomic_store(&cp->sleeping, false);
 }
@@ -592,12 +604,14 @@ static void *command_thread(void *argument)
 	while (!atomic_load(&cp->quit)) {
 		const bool kicked = atomic_exchange(&cp->kicked, false);
 
-		if (round_of_slots(cp) || kicked)
+		if (round_of_slots(cp) || kicked) {
 			last = monotonic_ns();
-		else if (monotonic_ns() - last > SPIN_NS)
+			cp->fence_poll_ns = FENCE_POLL_NS;
+		} else if (monotonic_ns() - last > SPIN_NS) {
 			wait_for_work(cp);
-		else
+		} else {
 			__builtin_ia32_pause();
+		}
 	}
 	return NULL;
 }
@@ -607,9 +621,12 @@ static bool load(struct command_processor *cp, struct slot *s)
 	const uint32_t shift = s->regs.config & NPU_MG_SLOT_RING_SHIFT_MASK;
 	struct npu_queue_control *control;
 	struct mmu_window window;
+	struct mmu_fault fault;
 
+	/* The control block lies in one page, so that it is never a copy. */
 	if (s->state != NPU_MG_SLOT_EMPTY || s->regs.queue >= NPU_QUEUES_MAX || shift < 4 ||
-	    shift > 16 || s->regs.ring % NPU_PACKET_SIZE || s->regs.control % 64)
+	    shift > 16 || s->regs.ring % NPU_PACKET_SIZE ||
+	    s->regs.control % sizeof(struct npu_queue_control))
 		return false;
 	s->loaded = s->regs;
 	s->head = s->regs.head;
@@ -620,19 +637,14 @@ static bool load(struct command_processor *cp, struct slot *s)
 	s->busy_ns = 0;
 	s->energy_pj = 0;
 	memset(&s->packet, 0, sizeof(s->packet));
-	control = control_map(cp, s, &window);
+	control = control_map(cp, s, &window, &fault);
+	s->state = NPU_MG_SLOT_IDLE;
 	if (control) {
 		s->busy_start = __atomic_load_n(&control->busy_ns, __ATOMIC_RELAXED);
 		s->energy_start = __atomic_load_n(&control->energy_nj, __ATOMIC_RELAXED);
 		__atomic_store_n(&control->state, NPU_QUEUE_STATE_ACTIVE, __ATOMIC_RELEASE);
 		control_unmap(cp, s, &window);
-		s->state = NPU_MG_SLOT_IDLE;
 	} else {
-		const struct mmu_fault fault = { s->loaded.context, s->loaded.queue,
-						 s->loaded.control,
-						 NPU_FAULT_WRITE | NPU_FAULT_REASON_UNMAPPED << 8 };
-
-		s->state = NPU_MG_SLOT_IDLE;
 		stop_fault(cp, s, &fault);
 	}
 	return true;
@@ -647,7 +659,7 @@ static bool slot_command(struct command_processor *cp, struct slot *s, uint32_t 
 		if (s->state == NPU_MG_SLOT_EMPTY)
 			return false;
 		if (s->in_flight)
-			atomic_store(&s->job.cancel, true);
+			work_job_cancel(&s->job);
 		s->stopping = true;
 		stop(cp, s, NPU_QUEUE_ERROR_KILLED, 0, 0);
 		s->state = NPU_MG_SLOT_STOPPING;
@@ -665,11 +677,12 @@ static bool slot_command(struct command_processor *cp, struct slot *s, uint32_t 
 bool cp_slot_write(struct command_processor *cp, unsigned int number, uint32_t offset,
 		   uint32_t value)
 {
-	struct slot *s = &cp->slots[number];
+	struct slot *s;
 	bool valid = true;
 
 	if (number >= SLOTS)
 		return false;
+	s = &cp->slots[number];
 	pthread_mutex_lock(&cp->lock);
 	switch (offset) {
 	case NPU_MG_SLOT_QUEUE:
@@ -716,11 +729,12 @@ bool cp_slot_write(struct command_processor *cp, unsigned int number, uint32_t o
 
 uint32_t cp_slot_read(struct command_processor *cp, unsigned int number, uint32_t offset)
 {
-	struct slot *s = &cp->slots[number];
+	struct slot *s;
 	uint32_t value = 0;
 
 	if (number >= SLOTS)
 		return 0;
+	s = &cp->slots[number];
 	pthread_mutex_lock(&cp->lock);
 	switch (offset) {
 	case NPU_MG_SLOT_QUEUE:
@@ -783,11 +797,12 @@ void cp_clear_slot_events(struct command_processor *cp, uint32_t events)
 bool cp_doorbell_command(struct command_processor *cp, uint32_t queue, uint64_t *tail,
 			 uint32_t command)
 {
-	struct watch *w = &cp->watches[queue];
+	struct watch *w;
 	bool valid = true;
 
 	if (queue >= NPU_QUEUES_MAX)
 		return false;
+	w = &cp->watches[queue];
 	pthread_mutex_lock(&cp->lock);
 	cp->watch_count -= w->armed;
 	switch (command) {
@@ -860,35 +875,30 @@ void cp_status(struct command_processor *cp, FILE *out)
 void cp_reset(struct command_processor *cp)
 {
 	const struct timespec pause = { 0, 100000 };
-	bool busy;
+	bool busy = true;
 
-	do {
+	pthread_mutex_lock(&cp->lock);
+	cp->frozen = true;
+	for (unsigned int i = 0; i < SLOTS; i++) {
+		if (cp->slots[i].in_flight)
+			work_job_cancel(&cp->slots[i].job);
+	}
+	while (busy) {
 		busy = false;
-		pthread_mutex_lock(&cp->lock);
-		for (unsigned int i = 0; i < SLOTS; i++) {
-			struct slot *s = &cp->slots[i];
-
-			if (s->in_flight && !atomic_load(&s->job.done)) {
-				atomic_store(&s->job.cancel, true);
-				busy = true;
-				continue;
-			}
-			s->in_flight = false;
-			s->stopping = false;
-			s->waiting = false;
-			s->call.active = false;
-			s->state = NPU_MG_SLOT_EMPTY;
-			s->progress = 0;
-			memset(&s->regs, 0, sizeof(s->regs));
-		}
-		memset(cp->watches, 0, sizeof(cp->watches));
-		cp->watch_count = 0;
-		cp->events = 0;
+		for (unsigned int i = 0; i < SLOTS; i++)
+			busy |= cp->slots[i].in_flight && !atomic_load(&cp->slots[i].job.done);
 		pthread_mutex_unlock(&cp->lock);
 		if (busy)
 			nanosleep(&pause, NULL);
-	} while (busy);
+		pthread_mutex_lock(&cp->lock);
+	}
+	memset(cp->slots, 0, sizeof(cp->slots));
+	memset(cp->watches, 0, sizeof(cp->watches));
+	cp->watch_count = 0;
+	cp->events = 0;
 	cp->packets = 0;
+	cp->frozen = false;
+	pthread_mutex_unlock(&cp->lock);
 }
 
 struct command_processor *cp_create(struct card *card)
@@ -898,9 +908,13 @@ struct command_processor *cp_create(struct card *card)
 	if (!cp)
 		return NULL;
 	cp->card = card;
+	cp->fence_poll_ns = FENCE_POLL_NS;
 	pthread_mutex_init(&cp->lock, NULL);
 	cp->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (cp->wake_fd < 0 || pthread_create(&cp->thread, NULL, command_thread, cp)) {
+		if (cp->wake_fd >= 0)
+			close(cp->wake_fd);
+		pthread_mutex_destroy(&cp->lock);
 		free(cp);
 		return NULL;
 	}

@@ -18,6 +18,18 @@ static uint64_t piece(uint64_t va, uint64_t left)
 	return left < room ? left : room;
 }
 
+/* Unmaps after a copy that returned ret; the first error counts. */
+static int release(struct card *card, struct work_job *job, struct mmu_window *window, int ret)
+{
+	struct mmu_fault fault;
+
+	if (mmu_unmap(card->mmu, window, &fault) && !ret) {
+		job->fault = fault;
+		ret = -EFAULT;
+	}
+	return ret;
+}
+
 static int copy_piece(struct card *card, struct work_job *job, uint64_t from, uint64_t to,
 		      uint64_t size)
 {
@@ -29,11 +41,11 @@ static int copy_piece(struct card *card, struct work_job *job, uint64_t from, ui
 		return ret;
 	ret = mmu_map(card->mmu, &job->access, to, size, true, &destination, &job->fault);
 	if (!ret) {
-		memcpy(destination.data, source.data, size);
-		mmu_unmap(card->mmu, &destination);
+		/* Two addresses can stand for the same memory. */
+		memmove(destination.data, source.data, size);
+		ret = release(card, job, &destination, ret);
 	}
-	mmu_unmap(card->mmu, &source);
-	return ret;
+	return release(card, job, &source, ret);
 }
 
 static int fill_piece(struct card *card, struct work_job *job, uint64_t to, uint64_t size)
@@ -48,8 +60,7 @@ static int fill_piece(struct card *card, struct work_job *job, uint64_t to, uint
 	words = window.data;
 	for (uint64_t i = 0; i < size / 4; i++)
 		words[i] = job->packet.fill.pattern;
-	mmu_unmap(card->mmu, &window);
-	return 0;
+	return release(card, job, &window, 0);
 }
 
 void copy_execute(struct card *card, struct work_job *job)
@@ -63,7 +74,7 @@ void copy_execute(struct card *card, struct work_job *job)
 	while (done < size && !ret) {
 		const uint64_t part = piece(to + done, size - done);
 
-		if (atomic_load(&job->cancel)) {
+		if (!work_job_yield(job)) {
 			job->error = NPU_QUEUE_ERROR_KILLED;
 			break;
 		}
@@ -71,12 +82,16 @@ void copy_execute(struct card *card, struct work_job *job)
 		ret = copy ? copy_piece(card, job, job->packet.copy.source + done, to + done, part) :
 			     fill_piece(card, job, to + done, part);
 		mmu_leave(card->mmu, job->access.context);
-		done += part;
+		done += ret ? 0 : part;
 		atomic_fetch_add(&job->steps, 1);
+		if (ret == -EAGAIN)
+			ret = 0;
 	}
-	if (ret) {
+	if (ret == -EFAULT) {
 		job->error = NPU_QUEUE_ERROR_FAULT;
 		job->error_va = job->fault.va;
+	} else if (ret) {
+		job->error = NPU_QUEUE_ERROR_KILLED;	/* the card has no memory for a piece */
 	}
 	job->energy_pj = power_copy_pj(done);
 }

@@ -6,8 +6,9 @@
  *
  * The server thread adds and removes mappings while engine threads use them.
  * A user holds a reference for as long as it uses a pointer; removing a
- * mapping hides it at once and waits for the references that are left, so no
- * access outlives the client's unmap.
+ * mapping hides it at once and waits for the references into it, so no access
+ * outlives the client's unmap. Users of long life look at dma_map_wanted()
+ * and let go when somebody waits.
  */
 #ifndef SIM_DMA_MAP_H
 #define SIM_DMA_MAP_H
@@ -15,20 +16,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct dma_map;
-struct dma_region;
+#define DMA_REGIONS_MAX 65535
 
+struct dma_map;
+struct dma_backing;
+
+/* Must not move while it is held. */
 struct dma_ref {
-	struct dma_region *region;
+	struct dma_ref *next, **link;
+	uint64_t gpa, size;
+	struct dma_backing *backing;
 };
 
 struct dma_map *dma_map_create(void);
 void dma_map_destroy(struct dma_map *m);
 
 /*
- * Maps size bytes of fd at offset to the address gpa. The fd stays the
- * caller's. -EEXIST if it overlaps another mapping, -EINVAL, -ENOSPC, or what
- * mmap() said.
+ * Maps size bytes of fd at offset to the address gpa; all three are multiples
+ * of 4 KiB. The fd stays the caller's. -EEXIST if it overlaps another mapping,
+ * -EINVAL, -ENOSPC, or what mmap() said.
  */
 int dma_map_add(struct dma_map *m, uint64_t gpa, uint64_t size, int fd, uint64_t offset,
 		bool readable, bool writable);
@@ -37,11 +43,21 @@ int dma_map_remove(struct dma_map *m, uint64_t gpa, uint64_t size);
 void dma_map_remove_all(struct dma_map *m);
 
 /*
+ * Bus mastering: while it is off every access fails. Switching it off waits
+ * for the references that are held. On after create.
+ */
+void dma_map_enable(struct dma_map *m, bool on);
+
+/* Somebody waits for references: let go of them soon. Any thread. */
+bool dma_map_wanted(struct dma_map *m);
+
+/*
  * Host pointer to [gpa, gpa + len), valid until dma_map_put(); NULL if that
- * is not inside one mapping with the right. Any thread.
+ * is not mapped with the right, or not in one piece on this host. Any thread.
  */
 void *dma_map_get(struct dma_map *m, uint64_t gpa, uint64_t len, bool write, struct dma_ref *ref);
-void dma_map_put(struct dma_map *m, struct dma_ref *ref);
+/* False if the memory was lost meanwhile (bus_guard.h). */
+bool dma_map_put(struct dma_map *m, struct dma_ref *ref);
 
 /* Copies that may cross mappings; -EFAULT and nothing promised if they leave
  * them. Any thread.

@@ -29,10 +29,17 @@ struct engine_range {		/* some bytes of a base, accessible */
 };
 
 /*
+ * How a program reaches memory. op_begin() and op_end() stand round each
+ * operation; op_begin() returning false cancels the program.
+ *
  * map() gives access to [offset, offset + size) of a base, which lies inside
- * the base, until unmap(); returns 0, or -EFAULT with the error filled in.
- * op_begin() and op_end() stand round each operation; op_begin() returning
- * false cancels the program.
+ * the base, until unmap(). It returns 0, -EAGAIN (pause, then try again), or
+ * an error that it has filled in: -EFAULT, -ENOMEM. unmap() returns 0 or
+ * -EFAULT, likewise.
+ *
+ * An operation of any length asks wanted() every few milliseconds; when that
+ * says yes, all ranges are unmapped, pause() is called, and they are mapped
+ * again. pause() returning false cancels the program.
  */
 struct engine_memory {
 	void *context;
@@ -41,9 +48,11 @@ struct engine_memory {
 	uint32_t (*base_flags)(void *context, uint32_t base);
 	int (*map)(void *context, uint32_t base, uint64_t offset, uint64_t size, bool write,
 		   struct engine_range *range, struct engine_error *error);
-	void (*unmap)(void *context, struct engine_range *range);
+	int (*unmap)(void *context, struct engine_range *range, struct engine_error *error);
 	bool (*op_begin)(void *context, uint32_t op);
 	void (*op_end)(void *context, uint32_t op, uint64_t macs, uint64_t bytes);
+	bool (*wanted)(void *context);
+	bool (*pause)(void *context);
 };
 
 /* What the program did, for time and energy. */
@@ -53,16 +62,16 @@ struct engine_work {
 };
 
 /*
- * Returns 0, -EINVAL (program or operand), -EFAULT (memory), -ECANCELED
- * (op_begin said so) or -ENOMEM, with *error filled in. The program is read
- * from a private copy: the caller must have made one if it is shared.
+ * Returns 0, -EINVAL (program or operand: nothing has been run), -EFAULT
+ * (memory), -ECANCELED or -ENOMEM, with *error filled in. The program is read
+ * more than once: the caller must have made a copy if it is shared.
  */
 int engine_run(const void *program, size_t size, const struct engine_memory *memory,
 	       const uint64_t *params, uint32_t param_count, struct engine_work *work,
 	       struct engine_error *error);
 
 struct engine_base {
-	void *data;
+	void *data;		/* 8-byte aligned */
 	uint64_t size;
 	uint32_t flags;		/* NPU_BASE_* */
 };

@@ -9,14 +9,21 @@
 #ifndef SIM_IRQ_H
 #define SIM_IRQ_H
 
+#include <stdbool.h>
+
 struct irq_set;
 
 struct irq_set *irq_set_create(unsigned int count);
 void irq_set_destroy(struct irq_set *s);
 unsigned int irq_set_count(const struct irq_set *s);
-/* Takes over fd; -1 disables. */
+/*
+ * Takes over fd; -1 disables. The descriptor is made non-blocking, so that a
+ * client that reads none of it cannot stop the card.
+ */
 void irq_set_fd(struct irq_set *s, unsigned int vector, int fd);
 void irq_set_disable_all(struct irq_set *s);
+/* An interrupt is a write to memory: without bus mastering there is none. On after create. */
+void irq_set_enable(struct irq_set *s, bool on);
 /* Any thread. */
 void irq_trigger(struct irq_set *s, unsigned int vector);
 

@@ -217,7 +217,7 @@ static void serve(const int fds[POLL_CLIENT], struct vfio_user *server, struct c
 		struct pollfd polls[POLL_COUNT] = {
 			{ fds[POLL_SIGNAL], POLLIN, 0 }, { fds[POLL_LISTEN], POLLIN, 0 },
 			{ person < 0 ? fds[POLL_CONTROL] : -1, POLLIN, 0 },
-			{ vfio_user_fd(server), POLLIN, 0 }, { person, POLLIN, 0 },
+			{ vfio_user_fd(server), vfio_user_events(server), 0 }, { person, POLLIN, 0 },
 		};
 
 		if (poll(polls, POLL_COUNT, -1) < 0)

@@ -3,9 +3,9 @@
 /*
  * MMU of the card; see mmu.h.
  *
- * Each context has a direct-mapped TLB of 4 KiB translations. It holds bus
- * addresses, not host pointers: whether system memory behind an address is
- * still there is asked anew at each access (dma_map_get).
+ * Each context has two direct-mapped TLBs, for 4 KiB and for 2 MiB pages.
+ * They hold bus addresses, not host pointers: whether system memory behind an
+ * address is still there is asked anew at each access (dma_map_get).
  */
 #include "mmu.h"
 
@@ -17,21 +17,28 @@
 #include <abi/npu_mmu.h>
 #include <abi/npu_regs.h>
 
-#include "dma_map.h"
-
-#define TLB_ENTRIES 1024
+#define SMALL_ENTRIES	1024
+#define LARGE_ENTRIES	64
+#define COPY_MAX	(4ull << 30)	/* bytes of a scattered window */
+#define PATIENCE	1024		/* pages translated or copied between two looks at who waits */
 
 struct tlb_entry {
 	uint64_t tag;		/* page number + 1; 0: empty */
-	uint64_t pte;		/* of this 4 KiB page: address and flags */
+	uint64_t pte;
+};
+
+struct tlb {
+	struct tlb_entry small[SMALL_ENTRIES];
+	struct tlb_entry large[LARGE_ENTRIES];
 };
 
 struct context {
 	pthread_rwlock_t use;	/* read: inside an access; write: changing */
-	pthread_mutex_t lock;	/* guards tlb */
+	atomic_uint waiting;	/* for the write side */
+	pthread_mutex_t lock;	/* guards *tlb */
 	bool enabled;		/* use */
 	uint64_t root;		/* use */
-	struct tlb_entry *tlb;
+	struct tlb *tlb;
 };
 
 struct mmu {
@@ -40,6 +47,13 @@ struct mmu {
 	uint64_t memory_size;
 	uint32_t count;
 	struct context contexts[];
+};
+
+/* What stands behind an address. */
+struct page {
+	uint64_t address;	/* of the byte asked for */
+	uint64_t left;		/* bytes from there to the page's end */
+	bool device;
 };
 
 struct mmu *mmu_create(struct dma_map *dma, uint8_t *memory, uint64_t memory_size,
@@ -84,6 +98,18 @@ static struct context *context_of(struct mmu *mmu, uint32_t number)
 	return number && number < mmu->count ? &mmu->contexts[number] : NULL;
 }
 
+static void begin_change(struct context *c)
+{
+	atomic_fetch_add(&c->waiting, 1);
+	pthread_rwlock_wrlock(&c->use);
+	atomic_fetch_sub(&c->waiting, 1);
+}
+
+static void end_change(struct context *c)
+{
+	pthread_rwlock_unlock(&c->use);
+}
+
 int mmu_enable(struct mmu *mmu, uint32_t number, uint64_t root)
 {
 	struct context *c = context_of(mmu, number);
@@ -91,16 +117,16 @@ int mmu_enable(struct mmu *mmu, uint32_t number, uint64_t root)
 
 	if (!c || root & ~(NPU_PTE_ADDR_MASK | NPU_PTE_DEVICE))
 		return -EINVAL;
-	pthread_rwlock_wrlock(&c->use);
+	begin_change(c);
 	if (!c->tlb)
-		c->tlb = calloc(TLB_ENTRIES, sizeof(*c->tlb));
+		c->tlb = calloc(1, sizeof(*c->tlb));
 	if (c->enabled || !c->tlb) {
 		ret = -EINVAL;
 	} else {
 		c->enabled = true;
 		c->root = root;
 	}
-	pthread_rwlock_unlock(&c->use);
+	end_change(c);
 	return ret;
 }
 
@@ -111,13 +137,13 @@ int mmu_disable(struct mmu *mmu, uint32_t number)
 
 	if (!c)
 		return ret;
-	pthread_rwlock_wrlock(&c->use);
+	begin_change(c);
 	if (c->enabled) {
 		c->enabled = false;
-		memset(c->tlb, 0, TLB_ENTRIES * sizeof(*c->tlb));
+		memset(c->tlb, 0, sizeof(*c->tlb));
 		ret = 0;
 	}
-	pthread_rwlock_unlock(&c->use);
+	end_change(c);
 	return ret;
 }
 
@@ -127,22 +153,31 @@ void mmu_disable_all(struct mmu *mmu)
 		mmu_disable(mmu, i);
 }
 
+/* Drops the entries of pages that touch [va, va + size). */
+static void drop(struct tlb_entry *entries, unsigned int count, unsigned int shift, uint64_t va,
+		 uint64_t size)
+{
+	const uint64_t first = va >> shift;
+	const uint64_t pages = ((va + size - 1) >> shift) - first + 1;
+
+	for (unsigned int i = 0; i < count; i++) {
+		if (!size || entries[i].tag - 1 - first < pages)
+			entries[i].tag = 0;
+	}
+}
+
 int mmu_invalidate(struct mmu *mmu, uint32_t number, uint64_t va, uint64_t size)
 {
 	struct context *c = context_of(mmu, number);
-	const uint64_t first = va >> NPU_PAGE_SHIFT;
-	const uint64_t pages = size >> NPU_PAGE_SHIFT;
 
-	if (!c)
+	if (!c || va >> NPU_VA_BITS || size > (1ull << NPU_VA_BITS) - va)
 		return -EINVAL;
-	pthread_rwlock_wrlock(&c->use);
+	begin_change(c);
 	if (c->tlb) {
-		for (unsigned int i = 0; i < TLB_ENTRIES; i++) {
-			if (!size || (c->tlb[i].tag && c->tlb[i].tag - 1 - first < pages))
-				c->tlb[i].tag = 0;
-		}
+		drop(c->tlb->small, SMALL_ENTRIES, NPU_PAGE_SHIFT, va, size);
+		drop(c->tlb->large, LARGE_ENTRIES, NPU_LARGE_PAGE_SHIFT, va, size);
 	}
-	pthread_rwlock_unlock(&c->use);
+	end_change(c);
 	return 0;
 }
 
@@ -162,7 +197,15 @@ void mmu_leave(struct mmu *mmu, uint32_t number)
 		pthread_rwlock_unlock(&c->use);
 }
 
-/* Reads a table entry; false if the table is nowhere. */
+bool mmu_wanted(struct mmu *mmu, uint32_t number)
+{
+	const struct context *c = context_of(mmu, number);
+
+	return (c && atomic_load_explicit(&c->waiting, memory_order_relaxed)) ||
+	       dma_map_wanted(mmu->dma);
+}
+
+/* Reads a table entry, once; false if the table is nowhere. */
 static bool read_entry(struct mmu *mmu, uint64_t table, unsigned int index, uint64_t *entry)
 {
 	const uint64_t address = (table & NPU_PTE_ADDR_MASK) + index * sizeof(*entry);
@@ -179,17 +222,16 @@ static bool read_entry(struct mmu *mmu, uint64_t table, unsigned int index, uint
 	if (!host)
 		return false;
 	*entry = __atomic_load_n(host, __ATOMIC_ACQUIRE);
-	dma_map_put(mmu->dma, &ref);
-	return true;
+	return dma_map_put(mmu->dma, &ref);
 }
 
-/* 0 and the leaf of va's 4 KiB page, or a fault reason. */
-static uint32_t walk(struct mmu *mmu, uint64_t root, uint64_t va, uint64_t *leaf)
+/* 0 with the leaf for va and its level, or a fault reason. */
+static uint32_t walk(struct mmu *mmu, uint64_t root, uint64_t va, uint64_t *leaf, int *level)
 {
 	uint64_t entry = root;
 
-	for (int level = NPU_PT_LEVELS - 1; level >= 0; level--) {
-		const unsigned int index = va >> NPU_PT_SHIFT(level) & (NPU_PT_ENTRIES - 1);
+	for (*level = NPU_PT_LEVELS - 1; *level >= 0; --*level) {
+		const unsigned int index = va >> NPU_PT_SHIFT(*level) & (NPU_PT_ENTRIES - 1);
 
 		if (!read_entry(mmu, entry, index, &entry))
 			return NPU_FAULT_REASON_TABLE;
@@ -199,42 +241,76 @@ static uint32_t walk(struct mmu *mmu, uint64_t root, uint64_t va, uint64_t *leaf
 			return NPU_FAULT_REASON_TABLE;
 		if (!(entry & NPU_PTE_LEAF))
 			continue;
-		if (level > 1 || (level == 1 && entry & (NPU_LARGE_PAGE_SIZE - 1) & NPU_PTE_ADDR_MASK))
+		if (*level > 1 ||
+		    (*level == 1 && entry & (NPU_LARGE_PAGE_SIZE - 1) & NPU_PTE_ADDR_MASK))
 			return NPU_FAULT_REASON_TABLE;
-		if (level == 1)
-			entry += va & (NPU_LARGE_PAGE_SIZE - 1) & ~(uint64_t)(NPU_PAGE_SIZE - 1);
 		*leaf = entry;
 		return 0;
 	}
 	return NPU_FAULT_REASON_TABLE;
 }
 
-static uint32_t translate(struct mmu *mmu, struct context *c, uint64_t va, bool write,
-			  bool privileged, uint64_t *leaf)
+static struct tlb_entry *small_entry(struct context *c, uint64_t va)
 {
-	const uint64_t page = va >> NPU_PAGE_SHIFT;
-	struct tlb_entry *entry;
-	uint32_t reason;
+	return &c->tlb->small[(va >> NPU_PAGE_SHIFT) % SMALL_ENTRIES];
+}
+
+static struct tlb_entry *large_entry(struct context *c, uint64_t va)
+{
+	return &c->tlb->large[(va >> NPU_LARGE_PAGE_SHIFT) % LARGE_ENTRIES];
+}
+
+/* The cached leaf for va and its level; false if there is none. */
+static bool look_up(struct context *c, uint64_t va, uint64_t *leaf, int *level)
+{
+	const struct tlb_entry *small = small_entry(c, va), *large = large_entry(c, va);
+	bool found = true;
+
+	pthread_mutex_lock(&c->lock);
+	if (small->tag == (va >> NPU_PAGE_SHIFT) + 1) {
+		*leaf = small->pte;
+		*level = 0;
+	} else if (large->tag == (va >> NPU_LARGE_PAGE_SHIFT) + 1) {
+		*leaf = large->pte;
+		*level = 1;
+	} else {
+		found = false;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return found;
+}
+
+static void remember(struct context *c, uint64_t va, uint64_t leaf, int level)
+{
+	struct tlb_entry *entry = level ? large_entry(c, va) : small_entry(c, va);
+
+	pthread_mutex_lock(&c->lock);
+	entry->tag = (va >> NPU_PT_SHIFT(level)) + 1;
+	entry->pte = leaf;
+	pthread_mutex_unlock(&c->lock);
+}
+
+static uint32_t translate(struct mmu *mmu, struct context *c, uint64_t va, bool write,
+			  bool privileged, struct page *page)
+{
+	uint64_t leaf, size;
+	int level;
 
 	if (!c || !c->enabled || va >> NPU_VA_BITS)
 		return NPU_FAULT_REASON_UNMAPPED;
-	entry = &c->tlb[page % TLB_ENTRIES];
-	pthread_mutex_lock(&c->lock);
-	if (entry->tag == page + 1) {
-		*leaf = entry->pte;
-		pthread_mutex_unlock(&c->lock);
-	} else {
-		pthread_mutex_unlock(&c->lock);
-		reason = walk(mmu, c->root, va, leaf);
+	if (!look_up(c, va, &leaf, &level)) {
+		const uint32_t reason = walk(mmu, c->root, va, &leaf, &level);
+
 		if (reason)
 			return reason;
-		pthread_mutex_lock(&c->lock);
-		entry->tag = page + 1;
-		entry->pte = *leaf;
-		pthread_mutex_unlock(&c->lock);
+		remember(c, va, leaf, level);
 	}
-	if ((write && !(*leaf & NPU_PTE_WRITE)) || (!privileged && *leaf & NPU_PTE_PRIV))
+	if ((write && !(leaf & NPU_PTE_WRITE)) || (!privileged && leaf & NPU_PTE_PRIV))
 		return NPU_FAULT_REASON_PERMISSION;
+	size = 1ull << NPU_PT_SHIFT(level);
+	page->address = (leaf & NPU_PTE_ADDR_MASK) + (va & (size - 1));
+	page->left = size - (va & (size - 1));
+	page->device = leaf & NPU_PTE_DEVICE;
 	return 0;
 }
 
@@ -248,128 +324,166 @@ static int raise_fault(const struct mmu_access *access, uint64_t va, bool write,
 	return -EFAULT;
 }
 
-/* Host pointer to bytes that lie behind one leaf or contiguous ones. */
-static void *resolve(struct mmu *mmu, uint64_t leaf, uint64_t va, uint64_t size, bool write,
-		     struct mmu_window *window)
+/* Host pointer to bytes that are contiguous behind the page tables; NULL if
+ * they do not answer. *referenced tells whether *ref is to be put.
+ */
+static uint8_t *resolve(struct mmu *mmu, const struct page *page, uint64_t size, bool write,
+			bool *referenced, struct dma_ref *ref)
 {
-	const uint64_t address = (leaf & NPU_PTE_ADDR_MASK) + (va & (NPU_PAGE_SIZE - 1));
-	struct dma_ref ref;
-	void *host;
+	uint8_t *host;
 
-	window->referenced = false;
-	if (leaf & NPU_PTE_DEVICE) {
-		if (address > mmu->memory_size || size > mmu->memory_size - address)
+	*referenced = false;
+	if (page->device) {
+		if (page->address > mmu->memory_size || size > mmu->memory_size - page->address)
 			return NULL;
-		return mmu->memory + address;
+		return mmu->memory + page->address;
 	}
-	host = dma_map_get(mmu->dma, address, size, write, &ref);
-	if (host) {
-		window->referenced = true;
-		window->region = ref.region;
-	}
+	host = dma_map_get(mmu->dma, page->address, size, write, ref);
+	*referenced = host;
 	return host;
 }
 
-static void release(struct mmu *mmu, struct mmu_window *window)
+static bool impatient(struct mmu *mmu, const struct mmu_access *access)
 {
-	struct dma_ref ref = { window->region };
-
-	if (window->referenced)
-		dma_map_put(mmu->dma, &ref);
-	window->referenced = false;
+	return mmu_wanted(mmu, access->context) ||
+	       (access->cancel && atomic_load_explicit(access->cancel, memory_order_relaxed));
 }
 
-static uint64_t piece(uint64_t va, uint64_t size)
-{
-	const uint64_t left = NPU_PAGE_SIZE - (va & (NPU_PAGE_SIZE - 1));
+/* What to do with each piece of a range that lies in one page. */
+typedef void piece_fn(uint8_t *host, uint64_t offset, uint64_t size, void *argument);
 
-	return size < left ? size : left;
-}
-
-/* Copies page by page between a buffer and the context's memory. */
-static int copy(struct mmu *mmu, const struct mmu_access *access, uint64_t va, uint8_t *data,
-		uint64_t size, bool write, struct mmu_fault *fault)
+/* Calls fn for each 4 KiB or less of the range, in order. */
+static int for_each_piece(struct mmu *mmu, const struct mmu_access *access, uint64_t va,
+			  uint64_t size, bool write, piece_fn *fn, void *argument,
+			  struct mmu_fault *fault)
 {
 	struct context *c = context_of(mmu, access->context);
 
-	while (size) {
-		const uint64_t part = piece(va, size);
-		struct mmu_window window;
-		uint64_t leaf;
+	for (uint64_t done = 0; done < size;) {
+		const uint64_t at = va + done;
+		uint64_t part = NPU_PAGE_SIZE - at % NPU_PAGE_SIZE;
+		struct dma_ref ref;
+		struct page page;
+		bool referenced;
 		uint32_t reason;
-		void *host;
+		uint8_t *host;
 
-		reason = translate(mmu, c, va, write, access->privileged, &leaf);
+		if (part > size - done)
+			part = size - done;
+		reason = translate(mmu, c, at, write, access->privileged, &page);
 		if (reason)
-			return raise_fault(access, va, write, reason, fault);
-		host = resolve(mmu, leaf, va, part, write, &window);
-		if (!host)
-			return raise_fault(access, va, write, NPU_FAULT_REASON_BUS, fault);
-		if (write)
-			memcpy(host, data, part);
-		else
-			memcpy(data, host, part);
-		release(mmu, &window);
-		va += part;
-		data += part;
-		size -= part;
+			return raise_fault(access, at, write, reason, fault);
+		host = resolve(mmu, &page, part, write, &referenced, &ref);
+		if (host && fn)
+			fn(host, done, part, argument);
+		if (!host || (referenced && !dma_map_put(mmu->dma, &ref)))
+			return raise_fault(access, at, write, NPU_FAULT_REASON_BUS, fault);
+		done += part;
 	}
 	return 0;
+}
+
+static void read_piece(uint8_t *host, uint64_t offset, uint64_t size, void *argument)
+{
+	memcpy((uint8_t *)argument + offset, host, size);
+}
+
+static void write_piece(uint8_t *host, uint64_t offset, uint64_t size, void *argument)
+{
+	memcpy(host, (const uint8_t *)argument + offset, size);
+}
+
+/* Writes what differs from the snapshot behind the data, and only that: bytes
+ * in between may be somebody else's.
+ */
+static void write_changes(uint8_t *host, uint64_t offset, uint64_t size, void *argument)
+{
+	const struct mmu_window *window = argument;
+	const uint8_t *now = window->copy + offset, *before = window->copy + window->size + offset;
+
+	if (!memcmp(now, before, size))
+		return;
+	for (uint64_t i = 0; i < size; i++) {
+		if (now[i] != before[i])
+			host[i] = now[i];
+	}
+}
+
+/* A copy stands in for memory that is in pieces; with a snapshot if it is to be written. */
+static int map_copy(struct mmu *mmu, const struct mmu_access *access, struct mmu_window *window,
+		    struct mmu_fault *fault)
+{
+	const uint64_t step = (uint64_t)PATIENCE * NPU_PAGE_SIZE;
+	int ret = 0;
+
+	if (window->size > COPY_MAX)
+		return -ENOMEM;
+	window->copy = malloc(window->write ? 2 * window->size : window->size);
+	if (!window->copy)
+		return -ENOMEM;
+	for (uint64_t done = 0; done < window->size && !ret; done += step) {
+		const uint64_t part = window->size - done < step ? window->size - done : step;
+
+		ret = for_each_piece(mmu, access, window->va + done, part, false, read_piece,
+				     window->copy + done, fault);
+		/* Whoever cannot be written is to be known before anything is. */
+		if (!ret && window->write)
+			ret = for_each_piece(mmu, access, window->va + done, part, true, NULL, NULL,
+					     fault);
+		if (!ret && window->write)
+			memcpy(window->copy + window->size + done, window->copy + done, part);
+		if (!ret && part == step && impatient(mmu, access))
+			ret = -EAGAIN;
+	}
+	if (ret) {
+		free(window->copy);
+		window->copy = NULL;
+	}
+	window->data = window->copy;
+	return ret;
 }
 
 int mmu_map(struct mmu *mmu, const struct mmu_access *access, uint64_t va, uint64_t size,
 	    bool write, struct mmu_window *window, struct mmu_fault *fault)
 {
 	struct context *c = context_of(mmu, access->context);
-	uint64_t first = 0;
+	struct page first = { 0 }, page;
 	bool contiguous = true;
+	unsigned int pages = 0;
 
 	*window = (struct mmu_window){ .va = va, .size = size, .write = write, .access = *access };
 	if (!size || va + size < va)
 		return raise_fault(access, va, write, NPU_FAULT_REASON_UNMAPPED, fault);
 	/* Every page is checked before any is touched. */
-	for (uint64_t at = va; at < va + size; at += piece(at, va + size - at)) {
-		const uint64_t expected = (first & ~NPU_PTE_ADDR_MASK) |
-			((first & NPU_PTE_ADDR_MASK) + (at & ~(uint64_t)(NPU_PAGE_SIZE - 1)) -
-			 (va & ~(uint64_t)(NPU_PAGE_SIZE - 1)));
-		uint64_t leaf;
-		uint32_t reason = translate(mmu, c, at, write, access->privileged, &leaf);
+	for (uint64_t done = 0; done < size; done += page.left) {
+		const uint32_t reason = translate(mmu, c, va + done, write, access->privileged, &page);
 
 		if (reason)
-			return raise_fault(access, at, write, reason, fault);
-		if (at == va)
-			first = leaf;
-		else if ((leaf ^ expected) & (NPU_PTE_ADDR_MASK | NPU_PTE_DEVICE))
+			return raise_fault(access, va + done, write, reason, fault);
+		if (!done)
+			first = page;
+		else if (page.device != first.device || page.address != first.address + done)
 			contiguous = false;
+		if (++pages % PATIENCE == 0 && impatient(mmu, access))
+			return -EAGAIN;
 	}
-	if (contiguous) {
-		window->data = resolve(mmu, first, va, size, write, window);
-		if (window->data)
-			return 0;
-	}
-	window->copied = true;
-	window->data = malloc(size);
-	if (!window->data)
-		return -ENOMEM;
-	if (copy(mmu, access, va, window->data, size, false, fault)) {
-		free(window->data);
-		return -EFAULT;
-	}
-	return 0;
+	if (contiguous)
+		window->data = resolve(mmu, &first, size, write, &window->referenced, &window->ref);
+	return window->data ? 0 : map_copy(mmu, access, window, fault);
 }
 
-void mmu_unmap(struct mmu *mmu, struct mmu_window *window)
+int mmu_unmap(struct mmu *mmu, struct mmu_window *window, struct mmu_fault *fault)
 {
-	struct mmu_fault ignored;
+	int ret = 0;
 
-	if (!window->copied) {
-		release(mmu, window);
-		return;
-	}
-	/* Only a client that leaves in between can make this fail. */
-	if (window->write)
-		copy(mmu, &window->access, window->va, window->data, window->size, true, &ignored);
-	free(window->data);
+	if (window->referenced && !dma_map_put(mmu->dma, &window->ref))
+		ret = raise_fault(&window->access, window->va, window->write, NPU_FAULT_REASON_BUS,
+				  fault);
+	if (window->copy && window->write)
+		ret = for_each_piece(mmu, &window->access, window->va, window->size, true,
+				     write_changes, window, fault);
+	free(window->copy);
+	return ret;
 }
 
 int mmu_read(struct mmu *mmu, const struct mmu_access *access, uint64_t va, void *data, size_t size,
@@ -378,7 +492,7 @@ int mmu_read(struct mmu *mmu, const struct mmu_access *access, uint64_t va, void
 	int ret;
 
 	mmu_enter(mmu, access->context);
-	ret = copy(mmu, access, va, data, size, false, fault);
+	ret = for_each_piece(mmu, access, va, size, false, read_piece, data, fault);
 	mmu_leave(mmu, access->context);
 	return ret;
 }
@@ -389,26 +503,33 @@ int mmu_write(struct mmu *mmu, const struct mmu_access *access, uint64_t va, con
 	int ret;
 
 	mmu_enter(mmu, access->context);
-	ret = copy(mmu, access, va, (uint8_t *)(uintptr_t)data, size, true, fault);
+	ret = for_each_piece(mmu, access, va, size, true, write_piece, (void *)(uintptr_t)data, fault);
 	mmu_leave(mmu, access->context);
 	return ret;
 }
 
-static int word(struct mmu *mmu, const struct mmu_access *access, uint64_t va, uint64_t *value,
-		bool write, struct mmu_fault *fault)
+struct word {
+	uint64_t value;
+	bool write;
+};
+
+static void word_piece(uint8_t *host, uint64_t offset, uint64_t size, void *argument)
 {
-	struct mmu_window window;
+	struct word *word = argument;
+
+	if (word->write)
+		__atomic_store_n((uint64_t *)host, word->value, __ATOMIC_RELEASE);
+	else
+		word->value = __atomic_load_n((uint64_t *)host, __ATOMIC_ACQUIRE);
+}
+
+static int access_word(struct mmu *mmu, const struct mmu_access *access, uint64_t va,
+		       struct word *word, struct mmu_fault *fault)
+{
 	int ret;
 
 	mmu_enter(mmu, access->context);
-	ret = mmu_map(mmu, access, va, sizeof(*value), write, &window, fault);
-	if (!ret) {
-		if (write)
-			__atomic_store_n((uint64_t *)window.data, *value, __ATOMIC_RELEASE);
-		else
-			*value = __atomic_load_n((uint64_t *)window.data, __ATOMIC_ACQUIRE);
-		mmu_unmap(mmu, &window);
-	}
+	ret = for_each_piece(mmu, access, va, sizeof(word->value), word->write, word_piece, word, fault);
 	mmu_leave(mmu, access->context);
 	return ret;
 }
@@ -416,11 +537,17 @@ static int word(struct mmu *mmu, const struct mmu_access *access, uint64_t va, u
 int mmu_store64(struct mmu *mmu, const struct mmu_access *access, uint64_t va, uint64_t value,
 		struct mmu_fault *fault)
 {
-	return word(mmu, access, va, &value, true, fault);
+	struct word word = { value, true };
+
+	return access_word(mmu, access, va, &word, fault);
 }
 
 int mmu_load64(struct mmu *mmu, const struct mmu_access *access, uint64_t va, uint64_t *value,
 	       struct mmu_fault *fault)
 {
-	return word(mmu, access, va, value, false, fault);
+	struct word word = { 0, false };
+	int ret = access_word(mmu, access, va, &word, fault);
+
+	*value = word.value;
+	return ret;
 }

@@ -3,12 +3,8 @@
 /* Arithmetic and index walks that the operations share (docs/numerics.md). */
 #include "engine_internal.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cblas.h>
 
 void walk_begin(struct walk *w, const struct view *shape)
 {
@@ -42,6 +38,66 @@ bool same_extents(const struct view *a, const struct view *b)
 	       !memcmp(a->extent, b->extent, a->rank * sizeof(a->extent[0]));
 }
 
+/* Whether dimension d of every view goes on where the one before it, kept as
+ * the last of r, ends.
+ */
+static bool joins(const struct rows *r, const struct view *const *views, unsigned int d)
+{
+	for (unsigned int v = 0; v < r->views; v++) {
+		if (r->strides[v][r->rank - 1] != views[v]->stride[d] * (int64_t)views[v]->extent[d])
+			return false;
+	}
+	return true;
+}
+
+static void begin_row(struct rows *r)
+{
+	const uint64_t left = r->extent[r->rank - 1] - r->done;
+
+	r->count = left < ROW_MAX ? (uint32_t)left : ROW_MAX;
+	for (unsigned int v = 0; v < r->views; v++) {
+		r->stride[v] = r->strides[v][r->rank - 1];
+		r->offset[v] = (int64_t)r->done * r->stride[v];
+		for (unsigned int d = 0; d + 1 < r->rank; d++)
+			r->offset[v] += r->at[d] * r->strides[v][d];
+	}
+}
+
+void rows_begin(struct rows *r, const struct view *const *views, unsigned int count)
+{
+	memset(r, 0, sizeof(*r));
+	r->views = count;
+	for (unsigned int d = 0; d < views[0]->rank; d++) {
+		if (views[0]->extent[d] == 1)
+			continue;
+		if (r->rank && joins(r, views, d))
+			r->extent[r->rank - 1] *= views[0]->extent[d];
+		else
+			r->extent[r->rank++] = views[0]->extent[d];
+		for (unsigned int v = 0; v < count; v++)
+			r->strides[v][r->rank - 1] = views[v]->stride[d];
+	}
+	if (!r->rank)
+		r->extent[r->rank++] = 1;
+	begin_row(r);
+}
+
+bool rows_next(struct rows *r)
+{
+	r->done += r->count;
+	if (r->done == r->extent[r->rank - 1]) {
+		unsigned int d = r->rank - 1;
+
+		r->done = 0;
+		while (d > 0 && ++r->at[d - 1] == r->extent[d - 1])
+			r->at[--d] = 0;
+		if (!d)
+			return false;
+	}
+	begin_row(r);
+	return true;
+}
+
 bool type_is_int8(uint8_t type)
 {
 	return type == NPU_TYPE_I8 || type == NPU_TYPE_U8;
@@ -71,130 +127,139 @@ bool activation_valid(const struct npu_op *op)
 	return false;
 }
 
-float activate(const struct npu_op *op, float x)
+void activate(const struct npu_op *op, float *x, uint32_t count)
 {
+	const float a = bits_to_float(op->act_a), b = bits_to_float(op->act_b);
+
+	/* Each comparison is written so that NaN stays NaN. */
 	switch (op->activation) {
 	case NPU_ACT_RELU:
-		return x < 0.0f ? 0.0f : x;	/* keeps NaN */
-	case NPU_ACT_CLIP: {
-		const float low = bits_to_float(op->act_a), high = bits_to_float(op->act_b);
-
-		return x < low ? low : x > high ? high : x;
-	}
+		for (uint32_t i = 0; i < count; i++)
+			x[i] = x[i] < 0.0f ? 0.0f : x[i];
+		break;
+	case NPU_ACT_CLIP:
+		for (uint32_t i = 0; i < count; i++) {
+			x[i] = x[i] < a ? a : x[i];
+			x[i] = x[i] > b ? b : x[i];
+		}
+		break;
 	case NPU_ACT_SIGMOID:
-		return 1.0f / (1.0f + expf(-x));
+		for (uint32_t i = 0; i < count; i++)
+			x[i] = 1.0f / (1.0f + expf(-x[i]));
+		break;
 	case NPU_ACT_TANH:
-		return tanhf(x);
+		for (uint32_t i = 0; i < count; i++)
+			x[i] = tanhf(x[i]);
+		break;
 	case NPU_ACT_LEAKY_RELU:
-		return x < 0.0f ? x * bits_to_float(op->act_a) : x;
+		for (uint32_t i = 0; i < count; i++)
+			x[i] = x[i] < 0.0f ? x[i] * a : x[i];
+		break;
 	}
-	return x;
+}
+
+static int type_low(uint8_t type)
+{
+	return type == NPU_TYPE_U8 ? 0 : -128;
+}
+
+static int type_high(uint8_t type)
+{
+	return type == NPU_TYPE_U8 ? 255 : 127;
 }
 
 int32_t saturate8(uint8_t type, int64_t value)
 {
-	const int low = type == NPU_TYPE_U8 ? 0 : -128;
-	const int high = type == NPU_TYPE_U8 ? 255 : 127;
+	const int low = type_low(type), high = type_high(type);
 
 	return value < low ? low : value > high ? high : (int32_t)value;
 }
 
+bool zero_point_valid(uint8_t type, int32_t zero)
+{
+	if (!type_is_int8(type))
+		return !zero;
+	return zero >= type_low(type) && zero <= type_high(type);
+}
+
 int32_t quantise_scaled(uint8_t type, float r, int32_t zero)
 {
-	/* Beyond these bounds the result is saturated anyway, and an integer
-	 * could not hold it; NaN becomes the zero point.
-	 */
+	/* An integer could not hold what lies beyond; it is saturated anyway. */
+	const float limit = 0x1p62f;
+
 	if (isnan(r))
 		return saturate8(type, zero);
-	if (r > 1e6f)
-		r = 1e6f;
-	if (r < -1e6f)
-		r = -1e6f;
+	r = r > limit ? limit : r < -limit ? -limit : r;
 	return saturate8(type, (int64_t)rintf(r) + zero);
 }
 
-int32_t load_int(const struct view *v, int64_t offset)
+#define LOAD(type) do {							\
+	const type *from = (const type *)v->data + offset;		\
+									\
+	for (uint32_t i = 0; i < count; i++)				\
+		to[i] = (float)((int64_t)from[i * stride] - zero);	\
+} while (0)
+
+#define LOAD8(type) do {						\
+	const type *from = (const type *)v->data + offset;		\
+									\
+	if (stride == 1) {						\
+		for (uint32_t i = 0; i < count; i++)			\
+			to[i] = (float)((int32_t)from[i] - zero);	\
+	} else {							\
+		for (uint32_t i = 0; i < count; i++)			\
+			to[i] = (float)((int32_t)from[i * stride] - zero);\
+	}								\
+} while (0)
+
+void load_row(const struct view *v, int64_t offset, int64_t stride, int32_t zero, float *to,
+	      uint32_t count)
 {
+	const float *real = v->data;
+
 	switch (v->type) {
+	case NPU_TYPE_F32:
+		if (stride == 1) {
+			memcpy(to, real + offset, count * sizeof(*to));
+			break;
+		}
+		for (uint32_t i = 0; i < count; i++)
+			to[i] = real[offset + i * stride];
+		break;
 	case NPU_TYPE_I8:
-		return ((const int8_t *)v->data)[offset];
+		LOAD8(int8_t);
+		break;
 	case NPU_TYPE_U8:
-		return ((const uint8_t *)v->data)[offset];
+		LOAD8(uint8_t);
+		break;
 	case NPU_TYPE_I32:
-		return ((const int32_t *)v->data)[offset];
+		LOAD(int32_t);
+		break;
 	}
-	return 0;
 }
 
-void store_int8(const struct view *v, int64_t offset, int32_t value)
+void store_row(const struct view *v, int64_t offset, int64_t stride, int32_t zero,
+	       const float *from, uint32_t count)
 {
-	((uint8_t *)v->data)[offset] = (uint8_t)value;
-}
+	if (v->type == NPU_TYPE_F32) {
+		float *to = (float *)v->data + offset;
 
-float load_real(const struct view *v, int64_t offset)
-{
-	if (v->type == NPU_TYPE_F32)
-		return ((const float *)v->data)[offset];
-	return (float)load_int(v, offset);
+		if (stride == 1) {
+			memcpy(to, from, count * sizeof(*to));
+			return;
+		}
+		for (uint32_t i = 0; i < count; i++)
+			to[i * stride] = from[i];
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		((uint8_t *)v->data)[offset + i * stride] =
+			(uint8_t)quantise_scaled(v->type, from[i], zero);
 }
 
 float int8_magnitude(uint8_t type, int32_t zero)
 {
-	const int low = type == NPU_TYPE_U8 ? 0 : -128;
-	const int high = type == NPU_TYPE_U8 ? 255 : 127;
-	const int below = abs(low - zero), above = abs(high - zero);
+	const int below = zero - type_low(type), above = type_high(type) - zero;
 
 	return (float)(below > above ? below : above);
-}
-
-int32_t requantise(const struct npu_op *op, uint8_t type, int32_t acc, float multiplier,
-		   int32_t zero)
-{
-	int32_t q = quantise_scaled(type, (float)acc * multiplier, zero);
-
-	if (op->activation == NPU_ACT_RELU && q < zero)
-		q = zero;
-	if (op->activation == NPU_ACT_CLIP) {
-		const int32_t low = (int32_t)op->act_a, high = (int32_t)op->act_b;
-
-		q = q < low ? low : q > high ? high : q;
-		q = saturate8(type, q);
-	}
-	return q;
-}
-
-void gemm_float(unsigned int m, unsigned int n, unsigned int k, const float *a, unsigned int lda,
-		bool a_transposed, const float *b, unsigned int ldb, bool b_transposed, float *c)
-{
-	cblas_sgemm(CblasRowMajor, a_transposed ? CblasTrans : CblasNoTrans,
-		    b_transposed ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, 1.0f, a,
-		    (int)lda, b, (int)ldb, 0.0f, c, (int)n);
-}
-
-int gemm_exact(unsigned int m, unsigned int n, unsigned int k, const float *a, const float *b,
-	       float a_max, float b_max, int32_t *acc, unsigned int ldc)
-{
-	/* A sum of integers is exact in fp32 up to 2^24. */
-	unsigned int block = (unsigned int)(16777216.0f / (a_max * b_max));
-	float *c = malloc(sizeof(float) * m * n);
-
-	if (!c)
-		return -ENOMEM;
-	if (!block)
-		block = 1;
-	for (unsigned int at = 0; at < k; at += block) {
-		const unsigned int part = k - at < block ? k - at : block;
-
-		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)n, (int)part,
-			    1.0f, a + at, (int)k, b + (size_t)at * n, (int)n, 0.0f, c, (int)n);
-		for (unsigned int i = 0; i < m; i++) {
-			/* Unsigned: an accumulator wraps, it does not trap. */
-			for (unsigned int j = 0; j < n; j++)
-				acc[(size_t)i * ldc + j] =
-					(int32_t)((uint32_t)acc[(size_t)i * ldc + j] +
-						  (uint32_t)(int32_t)c[(size_t)i * n + j]);
-		}
-	}
-	free(c);
-	return 0;
 }

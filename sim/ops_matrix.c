@@ -1,88 +1,103 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Copyright The npu authors
 /*
- * GEMM: batches of matrix products, fp32 by BLAS, int8 exactly.
+ * GEMM: batches of matrix products, fp32 by BLAS, int8 exactly; and what it
+ * shares with CONV.
  *
- * Operands whose strides BLAS can express are used in place, others are
- * packed. int8 operands are packed as floats without their zero points, which
- * gemm_exact() multiplies without rounding.
+ * fp32 operands whose strides BLAS can express are used in place, others are
+ * packed. int8 operands are packed as floats without their zero points.
  */
 #include "engine_internal.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <string.h>
 
-struct matrix {
-	const float *data;
-	unsigned int ld;
-	bool transposed;
-	float *packed;		/* to free */
-};
-
-static int pack(const struct view *v, int64_t origin, int32_t zero, struct matrix *m)
+int check_product_types(struct operation *o, int32_t a_zero, int32_t b_zero, int32_t y_zero)
 {
-	const uint32_t rows = v->extent[v->rank - 2], columns = v->extent[v->rank - 1];
-	const int64_t row = v->stride[v->rank - 2], column = v->stride[v->rank - 1];
+	const struct view *y = &o->tensors[0], *a = &o->tensors[1], *b = &o->tensors[2];
+	const struct view *bias = &o->tensors[3], *multiplier = &o->tensors[4];
 
-	m->packed = malloc(sizeof(float) * rows * columns);
-	if (!m->packed)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < rows; i++) {
-		for (uint32_t j = 0; j < columns; j++) {
-			const int64_t at = origin + i * row + j * column;
-
-			m->packed[(size_t)i * columns + j] =
-				v->type == NPU_TYPE_F32 ? ((const float *)v->data)[at] :
-							  (float)(load_int(v, at) - zero);
-		}
+	if (!zero_point_valid(a->type, a_zero) || !zero_point_valid(b->type, b_zero) ||
+	    !zero_point_valid(y->type, y_zero))
+		return operand_error(o, "a zero point is out of its type's range");
+	if (a->type == NPU_TYPE_F32) {
+		if (b->type != NPU_TYPE_F32 || y->type != NPU_TYPE_F32 || multiplier->type ||
+		    (bias->type && bias->type != NPU_TYPE_F32))
+			return operand_error(o, "fp32 needs fp32 everywhere and no multiplier");
+		return 0;
 	}
-	m->data = m->packed;
-	m->ld = columns;
-	m->transposed = false;
+	if (!type_is_int8(a->type) || !type_is_int8(b->type) ||
+	    (bias->type && bias->type != NPU_TYPE_I32) ||
+	    (multiplier->type && multiplier->type != NPU_TYPE_F32))
+		return operand_error(o, "takes fp32, or int8 with an int32 bias and an fp32 multiplier");
+	if (!(type_is_int8(y->type) || y->type == NPU_TYPE_I32 || y->type == NPU_TYPE_F32) ||
+	    (y->type != NPU_TYPE_I32) != (multiplier->type != NPU_TYPE_NONE))
+		return operand_error(o, "int8 gives int32 without a multiplier, int8 or fp32 with one");
+	if ((y->type == NPU_TYPE_I32 && o->op->activation) ||
+	    (type_is_int8(y->type) && o->op->activation && o->op->activation != NPU_ACT_RELU &&
+	     o->op->activation != NPU_ACT_CLIP))
+		return operand_error(o, "activation %u needs a result in fp32", o->op->activation);
 	return 0;
 }
 
-static int prepare(const struct view *v, int64_t origin, int32_t zero, struct matrix *m)
+/* RELU and CLIP of an int8 result are limits on the quantised value. */
+static int32_t limit8(const struct npu_op *op, uint8_t type, int32_t q, int32_t zero)
 {
-	const uint32_t rows = v->extent[v->rank - 2], columns = v->extent[v->rank - 1];
-	const int64_t row = v->stride[v->rank - 2], column = v->stride[v->rank - 1];
+	if (op->activation == NPU_ACT_RELU)
+		return q < zero ? zero : q;
+	if (op->activation == NPU_ACT_CLIP) {
+		const int32_t low = (int32_t)op->act_a, high = (int32_t)op->act_b;
 
-	*m = (struct matrix){ 0 };
-	if (v->type == NPU_TYPE_F32) {
-		m->data = (const float *)v->data + origin;
-		if (column == 1 && row >= columns && row <= INT32_MAX) {
-			m->ld = (unsigned int)row;
-			return 0;
-		}
-		if (row == 1 && column >= rows && column <= INT32_MAX) {
-			m->ld = (unsigned int)column;
-			m->transposed = true;
-			return 0;
-		}
+		q = q < low ? low : q;
+		q = q > high ? high : q;
+		return saturate8(type, q);
 	}
-	return pack(v, origin, zero, m);
+	return q;
+}
+
+void store_accumulators(struct operation *o, int64_t offset, int64_t stride, const uint32_t *acc,
+			const float *multiplier, int64_t multiplier_stride, int32_t zero,
+			uint32_t count)
+{
+	const struct view *y = &o->tensors[0];
+	float real[ROW_MAX];
+
+	if (y->type == NPU_TYPE_I32) {
+		for (uint32_t i = 0; i < count; i++)
+			((int32_t *)y->data)[offset + i * stride] = (int32_t)acc[i];
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		real[i] = (float)(int32_t)acc[i] * multiplier[i * multiplier_stride];
+	if (y->type == NPU_TYPE_F32) {
+		activate(o->op, real, count);
+		store_row(y, offset, stride, 0, real, count);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		((uint8_t *)y->data)[offset + i * stride] = (uint8_t)
+			limit8(o->op, y->type, quantise_scaled(y->type, real[i], zero), zero);
 }
 
 /* Offset of one of N per-channel values: N of them, or one for all. */
-static int64_t channel(const struct view *v, uint32_t n)
+static int64_t channel_stride(const struct view *v)
 {
-	return v->rank && v->extent[v->rank - 1] > 1 ? n * v->stride[v->rank - 1] : 0;
+	return v->count > 1 ? v->stride[v->rank - 1] : 0;
 }
 
-static bool per_channel(const struct view *v, uint32_t channels)
-{
-	return v->type == NPU_TYPE_NONE || v->count == 1 ||
-	       (v->rank == 1 && v->extent[0] == channels);
-}
-
-static int check(struct operation *o)
+int check_gemm(struct operation *o)
 {
 	const struct view *y = &o->tensors[0], *a = &o->tensors[1], *b = &o->tensors[2];
 	const struct view *bias = &o->tensors[3], *multiplier = &o->tensors[4];
 	const struct npu_attr_gemm *attr = o->attr;
-	const bool real = a->type == NPU_TYPE_F32;
 	const unsigned int r = y->rank;
+	int ret;
 
+	ret = check_product_types(o, attr->a_zero, attr->b_zero, attr->y_zero);
+	if (ret)
+		return ret;
+	if (a->type != NPU_TYPE_F32 && attr->alpha)
+		return operand_error(o, "GEMM in int8 has no alpha");
 	if (r < 2 || a->rank != r || b->rank != r)
 		return operand_error(o, "GEMM needs operands of one rank, at least 2");
 	for (unsigned int i = 0; i + 2 < r; i++) {
@@ -94,127 +109,178 @@ static int check(struct operation *o)
 		return operand_error(o, "GEMM extents do not match: [%u,%u] x [%u,%u] to [%u,%u]",
 				     a->extent[r - 2], a->extent[r - 1], b->extent[r - 2],
 				     b->extent[r - 1], y->extent[r - 2], y->extent[r - 1]);
-	if (!per_channel(multiplier, y->extent[r - 1]))
+	if (bias->type && !same_extents(bias, y))
+		return operand_error(o, "GEMM's bias has other extents than its output");
+	if (multiplier->type && multiplier->count != 1 &&
+	    (multiplier->rank != 1 || multiplier->extent[0] != y->extent[r - 1]))
 		return operand_error(o, "GEMM's multiplier is neither one nor one for each column");
-	if (real) {
-		if (b->type != NPU_TYPE_F32 || y->type != NPU_TYPE_F32 || multiplier->type ||
-		    (bias->type && (bias->type != NPU_TYPE_F32 || !same_extents(bias, y))) ||
-		    attr->a_zero || attr->b_zero || attr->y_zero)
-			return operand_error(o, "GEMM in fp32 needs fp32 everywhere");
-		return 0;
-	}
-	if (!type_is_int8(a->type) || !type_is_int8(b->type) || attr->alpha ||
-	    (bias->type && (bias->type != NPU_TYPE_I32 || !same_extents(bias, y))) ||
-	    (multiplier->type && multiplier->type != NPU_TYPE_F32))
-		return operand_error(o, "GEMM takes fp32, or int8 with an int32 bias");
-	if (!(type_is_int8(y->type) || y->type == NPU_TYPE_I32 || y->type == NPU_TYPE_F32) ||
-	    (y->type != NPU_TYPE_I32 && !multiplier->type))
-		return operand_error(o, "GEMM in int8 needs a multiplier to leave int32");
-	if (abs(attr->a_zero) > 255 || abs(attr->b_zero) > 255 || abs(attr->y_zero) > 255)
-		return operand_error(o, "GEMM zero point out of range");
+	o->macs = y->count * a->extent[r - 1];
 	return 0;
 }
 
-static int multiply_float(struct operation *o, const struct walk *w)
+struct gemm {
+	struct operation *o;
+	struct walk batch;
+};
+
+static int64_t origin(const struct gemm *g, const struct view *v)
 {
-	const struct view *y = &o->tensors[0], *a = &o->tensors[1], *b = &o->tensors[2];
-	const struct view *bias = &o->tensors[3];
-	const struct npu_attr_gemm *attr = o->attr;
-	const unsigned int r = y->rank;
-	const uint32_t m = y->extent[r - 2], n = y->extent[r - 1], k = a->extent[r - 1];
+	return v->type ? walk_offset(&g->batch, v) : 0;
+}
+
+/* The tile of a matrix as floats: where it stands if BLAS can read it there. */
+static void fetch(const struct gemm *g, const struct view *v, int32_t zero, uint32_t row,
+		  uint32_t rows, uint32_t column, uint32_t columns, struct tile *tile)
+{
+	const int64_t down = v->stride[v->rank - 2], right = v->stride[v->rank - 1];
+	const int64_t at = origin(g, v) + row * down + column * right;
+
+	tile->data = tile->scratch;
+	tile->ld = columns;
+	tile->transposed = false;
+	if (v->type == NPU_TYPE_F32) {
+		if (right == 1 && (rows == 1 || down >= columns)) {
+			tile->data = (const float *)v->data + at;
+			tile->ld = rows == 1 ? columns : (unsigned int)down;
+			return;
+		}
+		if (down == 1 && (columns == 1 || right >= rows)) {
+			tile->data = (const float *)v->data + at;
+			tile->ld = columns == 1 ? rows : (unsigned int)right;
+			tile->transposed = true;
+			return;
+		}
+	}
+	/* Along the dimension that is dense in memory. */
+	if (down == 1 && right != 1) {
+		tile->ld = rows;
+		tile->transposed = true;
+		for (uint32_t i = 0; i < columns; i++)
+			load_row(v, at + i * right, 1, zero, tile->scratch + (size_t)i * rows, rows);
+		return;
+	}
+	for (uint32_t i = 0; i < rows; i++)
+		load_row(v, at + i * down, right, zero, tile->scratch + (size_t)i * columns, columns);
+}
+
+static void fetch_a(void *context, uint32_t row, uint32_t rows, uint32_t column, uint32_t columns,
+		    struct tile *tile)
+{
+	const struct gemm *g = context;
+	const struct npu_attr_gemm *attr = g->o->attr;
+
+	fetch(g, &g->o->tensors[1], attr->a_zero, row, rows, column, columns, tile);
+}
+
+static void fetch_b(void *context, uint32_t row, uint32_t rows, uint32_t column, uint32_t columns,
+		    struct tile *tile)
+{
+	const struct gemm *g = context;
+	const struct npu_attr_gemm *attr = g->o->attr;
+
+	fetch(g, &g->o->tensors[2], attr->b_zero, row, rows, column, columns, tile);
+}
+
+/* Offset of element (row, column) of the current matrix. */
+static int64_t element(const struct gemm *g, const struct view *v, uint32_t row, uint32_t column)
+{
+	return origin(g, v) + row * v->stride[v->rank - 2] + column * v->stride[v->rank - 1];
+}
+
+static void store_real(const struct gemm *g, uint32_t row, uint32_t column, uint32_t columns,
+		       float *real)
+{
+	const struct view *y = &g->o->tensors[0], *bias = &g->o->tensors[3];
+	const struct npu_attr_gemm *attr = g->o->attr;
 	const float alpha = bits_to_float(attr->alpha);
-	struct matrix ma = { 0 }, mb = { 0 };
-	struct walk at = *w;
-	float *c = malloc(sizeof(float) * m * n);
-	int ret = -ENOMEM;
 
-	if (!c || prepare(a, walk_offset(w, a), 0, &ma) || prepare(b, walk_offset(w, b), 0, &mb))
-		goto out;
-	gemm_float(m, n, k, ma.data, ma.ld, ma.transposed, mb.data, mb.ld, mb.transposed, c);
-	for (uint32_t i = 0; i < m; i++) {
-		for (uint32_t j = 0; j < n; j++) {
-			float r32 = alpha * c[(size_t)i * n + j];
+	for (uint32_t i = 0; alpha != 1.0f && i < columns; i++)
+		real[i] *= alpha;
+	if (bias->type) {
+		const float *b = (const float *)bias->data + element(g, bias, row, column);
+		const int64_t stride = bias->stride[bias->rank - 1];
 
-			at.at[r - 2] = i;
-			at.at[r - 1] = j;
-			if (bias->type)
-				r32 += ((const float *)bias->data)[walk_offset(&at, bias)];
-			((float *)y->data)[walk_offset(&at, y)] = activate(o->op, r32);
-		}
+		for (uint32_t i = 0; i < columns; i++)
+			real[i] += b[i * stride];
 	}
-	ret = 0;
-out:
-	free(c);
-	free(ma.packed);
-	free(mb.packed);
-	return ret;
+	activate(g->o->op, real, columns);
+	store_row(y, element(g, y, row, column), y->stride[y->rank - 1], 0, real, columns);
 }
 
-static int multiply_int8(struct operation *o, const struct walk *w)
+static void store_integer(const struct gemm *g, uint32_t row, uint32_t column, uint32_t columns,
+			  const int32_t *acc)
 {
-	const struct view *y = &o->tensors[0], *a = &o->tensors[1], *b = &o->tensors[2];
-	const struct view *bias = &o->tensors[3], *multiplier = &o->tensors[4];
-	const struct npu_attr_gemm *attr = o->attr;
-	const unsigned int r = y->rank;
-	const uint32_t m = y->extent[r - 2], n = y->extent[r - 1], k = a->extent[r - 1];
-	struct matrix ma = { 0 }, mb = { 0 };
-	struct walk at = *w;
-	int32_t *acc = calloc((size_t)m * n, sizeof(*acc));
-	int ret = -ENOMEM;
+	const struct view *y = &g->o->tensors[0], *bias = &g->o->tensors[3];
+	const struct view *multiplier = &g->o->tensors[4];
+	const struct npu_attr_gemm *attr = g->o->attr;
+	const int64_t step = multiplier->type ? channel_stride(multiplier) : 0;
+	uint32_t sum[ROW_MAX];
 
-	if (!acc || pack(a, walk_offset(w, a), attr->a_zero, &ma) ||
-	    pack(b, walk_offset(w, b), attr->b_zero, &mb))
-		goto out;
-	ret = gemm_exact(m, n, k, ma.data, mb.data, int8_magnitude(a->type, attr->a_zero),
-			 int8_magnitude(b->type, attr->b_zero), acc, n);
-	if (ret)
-		goto out;
-	for (uint32_t i = 0; i < m; i++) {
-		for (uint32_t j = 0; j < n; j++) {
-			uint32_t sum = (uint32_t)acc[(size_t)i * n + j];
-			float scale = 1.0f;
-			int64_t to;
+	memcpy(sum, acc, columns * sizeof(*sum));
+	if (bias->type) {
+		const int32_t *b = (const int32_t *)bias->data + element(g, bias, row, column);
+		const int64_t stride = bias->stride[bias->rank - 1];
 
-			at.at[r - 2] = i;
-			at.at[r - 1] = j;
-			if (bias->type)
-				sum += (uint32_t)load_int(bias, walk_offset(&at, bias));
-			if (multiplier->type)
-				scale = ((const float *)multiplier->data)[channel(multiplier, j)];
-			to = walk_offset(&at, y);
-			if (y->type == NPU_TYPE_I32)
-				((int32_t *)y->data)[to] = (int32_t)sum;
-			else if (y->type == NPU_TYPE_F32)
-				((float *)y->data)[to] = activate(o->op, (float)(int32_t)sum * scale);
-			else
-				store_int8(y, to, requantise(o->op, y->type, (int32_t)sum, scale,
-							     attr->y_zero));
-		}
+		for (uint32_t i = 0; i < columns; i++)
+			sum[i] += (uint32_t)b[i * stride];
 	}
-out:
-	free(acc);
-	free(ma.packed);
-	free(mb.packed);
-	return ret;
+	store_accumulators(g->o, element(g, y, row, column), y->stride[y->rank - 1], sum,
+			   (const float *)multiplier->data + column * step, step, attr->y_zero, columns);
 }
 
-int op_gemm(struct operation *o)
+static void store(void *context, uint32_t row, uint32_t column, uint32_t columns, float *real,
+		  const int32_t *acc)
+{
+	if (acc)
+		store_integer(context, row, column, columns, acc);
+	else
+		store_real(context, row, column, columns, real);
+}
+
+static float *direct(void *context, uint32_t row, uint32_t column, unsigned int *ld)
+{
+	const struct gemm *g = context;
+	const struct view *y = &g->o->tensors[0];
+
+	*ld = y->extent[y->rank - 2] == 1 ? y->extent[y->rank - 1] :
+					    (unsigned int)y->stride[y->rank - 2];
+	return (float *)y->data + element(g, y, row, column);
+}
+
+/* Whether BLAS can leave the sums where the result belongs. */
+static bool is_plain(const struct operation *o)
 {
 	const struct view *y = &o->tensors[0];
+	const struct npu_attr_gemm *attr = o->attr;
+
+	return y->type == NPU_TYPE_F32 && o->tensors[1].type == NPU_TYPE_F32 && !o->tensors[3].type &&
+	       !o->op->activation && bits_to_float(attr->alpha) == 1.0f &&
+	       y->stride[y->rank - 1] == 1 &&
+	       (y->extent[y->rank - 2] == 1 || y->stride[y->rank - 2] >= y->extent[y->rank - 1]);
+}
+
+int run_gemm(struct operation *o)
+{
+	const struct view *y = &o->tensors[0], *a = &o->tensors[1], *b = &o->tensors[2];
+	const struct npu_attr_gemm *attr = o->attr;
+	const unsigned int r = y->rank;
 	struct view batches = *y;
-	struct walk w;
+	struct gemm g = { .o = o };
+	struct product p = {
+		.m = y->extent[r - 2], .n = y->extent[r - 1], .k = a->extent[r - 1],
+		.exact = a->type != NPU_TYPE_F32, .context = &g, .a = fetch_a, .b = fetch_b,
+		.store = store, .direct = is_plain(o) ? direct : NULL,
+	};
 	int ret;
 
-	ret = check(o);
-	if (ret)
-		return ret;
-	o->macs = y->count * o->tensors[1].extent[y->rank - 1];
-	batches.extent[y->rank - 2] = 1;
-	batches.extent[y->rank - 1] = 1;
-	walk_begin(&w, &batches);
+	if (p.exact) {
+		p.a_max = int8_magnitude(a->type, attr->a_zero);
+		p.b_max = int8_magnitude(b->type, attr->b_zero);
+	}
+	batches.extent[r - 2] = batches.extent[r - 1] = 1;
+	walk_begin(&g.batch, &batches);
 	do {
-		ret = o->tensors[1].type == NPU_TYPE_F32 ? multiply_float(o, &w) :
-							   multiply_int8(o, &w);
-	} while (!ret && walk_next(&w));
+		ret = product_run(o, &p);
+	} while (!ret && walk_next(&g.batch));
 	return ret;
 }

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <linux/pci_regs.h>
 
 #include <abi/npu_regs.h>
@@ -29,11 +28,13 @@
 #define ECAP_DSN	0x150
 
 #define REGION_COUNT	9
+#define MSIX_TABLE_SIZE	(16 * NPU_MSIX_VECTORS)
 
 struct pci_function {
 	struct card *card;
-	struct pci_region regions[REGION_COUNT];
+	uint64_t memory_size;
 	uint64_t serial;
+	bool bus_master;	/* what the card has been told */
 	uint8_t config[CONFIG_SIZE];
 	uint8_t writable[CONFIG_SIZE];
 	uint8_t clear[CONFIG_SIZE];	/* write one to clear */
@@ -90,7 +91,7 @@ static void config_header(struct pci_function *f)
 
 	config_bar(f, NPU_BAR_REGS, NPU_BAR_REGS_SIZE, PCI_BASE_ADDRESS_MEM_TYPE_32);
 	config_bar(f, NPU_BAR_DOORBELL, NPU_BAR_DOORBELL_SIZE, PCI_BASE_ADDRESS_MEM_TYPE_64);
-	config_bar(f, NPU_BAR_MEMORY, f->regions[NPU_BAR_MEMORY].size,
+	config_bar(f, NPU_BAR_MEMORY, f->memory_size,
 		   PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH);
 }
 
@@ -141,6 +142,21 @@ static void config_extended(struct pci_function *f)
 	put32(f->config, ECAP_DSN + 8, f->serial >> 32);
 }
 
+/* D3hot: memory space does not answer, and nothing is sent. */
+static bool asleep(const struct pci_function *f)
+{
+	return (get16(f->config, CAP_PM + PCI_PM_CTRL) & PCI_PM_CTRL_STATE_MASK) == 3;
+}
+
+static void follow_command(struct pci_function *f)
+{
+	const bool on = get16(f->config, PCI_COMMAND) & PCI_COMMAND_MASTER && !asleep(f);
+
+	if (on != f->bus_master)
+		card_set_bus_master(f->card, on);
+	f->bus_master = on;
+}
+
 static void config_init(struct pci_function *f)
 {
 	memset(f->config, 0, sizeof(f->config));
@@ -157,18 +173,11 @@ struct pci_function *pci_function_create(struct card *card, uint64_t memory_size
 	if (!f)
 		return NULL;
 	f->card = card;
+	f->bus_master = true;	/* the card's power-on state; the function's is off */
 	f->serial = serial;
-	for (unsigned int i = 0; i < REGION_COUNT; i++)
-		f->regions[i].fd = -1;
-	f->regions[NPU_BAR_REGS].size = NPU_BAR_REGS_SIZE;
-	f->regions[NPU_BAR_DOORBELL] = (struct pci_region){
-		NPU_BAR_DOORBELL_SIZE, NPU_WAKE_BASE, card_doorbell_fd(card)
-	};
-	f->regions[NPU_BAR_MEMORY] = (struct pci_region){
-		memory_size, memory_size, card_memory_fd(card)
-	};
-	f->regions[PCI_REGION_CONFIG].size = CONFIG_SIZE;
+	f->memory_size = memory_size;
 	config_init(f);
+	follow_command(f);
 	return f;
 }
 
@@ -181,24 +190,44 @@ void pci_function_reset(struct pci_function *f)
 {
 	card_reset(f->card);
 	config_init(f);
+	follow_command(f);
+}
+
+void pci_function_power_cycle(struct pci_function *f)
+{
+	card_power_cycle(f->card);
+	config_init(f);
+	follow_command(f);
 }
 
 bool pci_function_region(struct pci_function *f, uint32_t index, struct pci_region *region)
 {
-	if (index >= REGION_COUNT)
-		return false;
-	*region = f->regions[index];
-	return true;
+	*region = (struct pci_region){ .fd = -1 };
+	switch (index) {
+	case NPU_BAR_REGS:
+		region->size = NPU_BAR_REGS_SIZE;
+		break;
+	case NPU_BAR_DOORBELL:
+		*region = (struct pci_region){ NPU_BAR_DOORBELL_SIZE, NPU_WAKE_BASE,
+					       card_doorbell_fd(f->card) };
+		break;
+	case NPU_BAR_MEMORY:
+		*region = (struct pci_region){ f->memory_size, f->memory_size,
+					       card_memory_fd(f->card) };
+		break;
+	case PCI_REGION_CONFIG:
+		region->size = CONFIG_SIZE;
+		break;
+	}
+	return index < REGION_COUNT;
 }
 
 static bool inside(struct pci_function *f, uint32_t index, uint64_t offset, uint32_t count)
 {
-	uint64_t size;
+	struct pci_region region;
 
-	if (index >= REGION_COUNT)
-		return false;
-	size = f->regions[index].size;
-	return count && count <= size && offset <= size - count;
+	return pci_function_region(f, index, &region) && count && count <= region.size &&
+	       offset <= region.size - count;
 }
 
 static void config_write(struct pci_function *f, uint64_t offset, const uint8_t *data, uint32_t count)
@@ -216,13 +245,9 @@ static void config_write(struct pci_function *f, uint64_t offset, const uint8_t 
 	    data[devctl_high - offset] & (PCI_EXP_DEVCTL_BCR_FLR >> 8)) {
 		log_info("function level reset");
 		pci_function_reset(f);
+		return;
 	}
-}
-
-/* D3hot: memory space does not answer. */
-static bool asleep(const struct pci_function *f)
-{
-	return (get16(f->config, CAP_PM + PCI_PM_CTRL) & PCI_PM_CTRL_STATE_MASK) == 3;
+	follow_command(f);
 }
 
 static void regs_read(struct pci_function *f, uint64_t offset, uint8_t *data, uint32_t count)
@@ -245,7 +270,9 @@ static void regs_write(struct pci_function *f, uint64_t offset, const uint8_t *d
 	uint32_t value;
 
 	if (offset >= NPU_REGS_MSIX_TABLE) {
-		memcpy(f->vectors + (offset - NPU_REGS_MSIX_TABLE), data, count);
+		/* The client keeps the real table; the pending bits are read only. */
+		if (offset + count <= NPU_REGS_MSIX_TABLE + MSIX_TABLE_SIZE)
+			memcpy(f->vectors + (offset - NPU_REGS_MSIX_TABLE), data, count);
 		return;
 	}
 	if (count != 4 || offset % 4)
@@ -254,42 +281,39 @@ static void regs_write(struct pci_function *f, uint64_t offset, const uint8_t *d
 	card_reg_write32(f->card, (uint32_t)offset, value);
 }
 
-/* Trapped access to a region that is normally mapped: a client that does not map. */
-static void mapped_access(const struct pci_region *region, uint64_t offset, uint8_t *data,
+/* Trapped access to memory that is normally mapped: a client that does not map. */
+static void memory_access(struct pci_function *f, uint32_t index, uint64_t offset, uint8_t *data,
 			  uint32_t count, bool write)
 {
-	const uint64_t page = offset & ~4095ULL;
-	const size_t span = offset + count - page;
-	uint8_t *host = mmap(NULL, span, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, (off_t)page);
+	uint8_t *memory = index == NPU_BAR_MEMORY ? card_memory(f->card) : card_doorbells(f->card);
 
-	if (host == MAP_FAILED) {
-		if (!write)
-			memset(data, 0xff, count);
-		return;
+	memory += offset;
+	/* A tail must not be seen half written. */
+	if (write && count == 8 && !(offset % 8)) {
+		uint64_t value;
+
+		memcpy(&value, data, sizeof(value));
+		__atomic_store_n((uint64_t *)memory, value, __ATOMIC_RELEASE);
+	} else if (write) {
+		memcpy(memory, data, count);
+	} else {
+		memcpy(data, memory, count);
 	}
-	if (write)
-		memcpy(host + (offset - page), data, count);
-	else
-		memcpy(data, host + (offset - page), count);
-	munmap(host, span);
 }
 
 int pci_function_read(struct pci_function *f, uint32_t index, uint64_t offset, void *data,
 		      uint32_t count)
 {
-	const struct pci_region *region;
-
 	if (!inside(f, index, offset, count))
 		return -EINVAL;
-	region = &f->regions[index];
 	if (index == PCI_REGION_CONFIG)
 		memcpy(data, f->config + offset, count);
 	else if (asleep(f) || card_fault_holds(f->card, NPU_DEBUG_ALL_ONES))
 		memset(data, 0xff, count);
 	else if (index == NPU_BAR_REGS)
 		regs_read(f, offset, data, count);
-	else if (offset + count <= region->map_size)
-		mapped_access(region, offset, data, count, false);
+	else if (index == NPU_BAR_MEMORY || offset + count <= NPU_WAKE_BASE)
+		memory_access(f, index, offset, data, count, false);
 	else
 		memset(data, 0, count);	/* wake pages */
 	return 0;
@@ -298,11 +322,8 @@ int pci_function_read(struct pci_function *f, uint32_t index, uint64_t offset, v
 int pci_function_write(struct pci_function *f, uint32_t index, uint64_t offset, const void *data,
 		       uint32_t count)
 {
-	const struct pci_region *region;
-
 	if (!inside(f, index, offset, count))
 		return -EINVAL;
-	region = &f->regions[index];
 	if (index == PCI_REGION_CONFIG) {
 		config_write(f, offset, data, count);
 		return 0;
@@ -315,9 +336,9 @@ int pci_function_write(struct pci_function *f, uint32_t index, uint64_t offset, 
 		return 0;
 	if (index == NPU_BAR_REGS)
 		regs_write(f, offset, data, count);
-	else if (offset + count <= region->map_size)
-		mapped_access(region, offset, (uint8_t *)(uintptr_t)data, count, true);
-	else if (index == NPU_BAR_DOORBELL)
+	else if (index == NPU_BAR_MEMORY || offset + count <= NPU_WAKE_BASE)
+		memory_access(f, index, offset, (uint8_t *)(uintptr_t)data, count, true);
+	else if (offset >= NPU_WAKE_BASE)
 		card_wake_write(f->card, (uint32_t)((offset - NPU_WAKE_BASE) / NPU_DOORBELL_PAGE_SIZE));
 	return 0;
 }

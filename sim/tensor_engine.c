@@ -7,8 +7,10 @@
 #include "work_engine.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "card_internal.h"
 #include "engine.h"
@@ -20,7 +22,8 @@ struct execution {
 	struct card *card;
 	struct work_job *job;
 	struct npu_base *bases;
-	uint64_t op_start;
+	uint64_t op_start;	/* the card's time */
+	uint64_t cpu_start;	/* this thread's, ns */
 };
 
 static uint64_t base_size(void *context, uint32_t base)
@@ -33,6 +36,12 @@ static uint32_t base_flags(void *context, uint32_t base)
 	return ((struct execution *)context)->bases[base].flags;
 }
 
+static void report_fault(struct execution *e, struct engine_error *error)
+{
+	error->code = NPU_QUEUE_ERROR_FAULT;
+	error->where = e->job->fault.va;
+}
+
 static int map(void *context, uint32_t base, uint64_t offset, uint64_t size, bool write,
 	       struct engine_range *range, struct engine_error *error)
 {
@@ -43,35 +52,78 @@ static int map(void *context, uint32_t base, uint64_t offset, uint64_t size, boo
 	if (window)
 		ret = mmu_map(e->card->mmu, &e->job->access, e->bases[base].va + offset, size, write,
 			      window, &e->job->fault);
-	if (ret) {
-		free(window);
-		error->code = ret == -EFAULT ? NPU_QUEUE_ERROR_FAULT : NPU_QUEUE_ERROR_PROGRAM;
-		error->where = e->job->fault.va;
-		return ret;
+	if (!ret) {
+		range->data = window->data;
+		range->cookie = window;
+		return 0;
 	}
-	range->data = window->data;
-	range->cookie = window;
-	return 0;
+	free(window);
+	if (ret == -EFAULT) {
+		report_fault(e, error);
+	} else if (ret == -ENOMEM) {
+		error->code = NPU_QUEUE_ERROR_OPERAND;
+		snprintf(error->text, sizeof(error->text),
+			 "no memory to gather %llu bytes from scattered pages", (unsigned long long)size);
+	}
+	return ret;
 }
 
-static void unmap(void *context, struct engine_range *range)
+static int unmap(void *context, struct engine_range *range, struct engine_error *error)
+{
+	struct execution *e = context;
+	struct mmu_fault fault;
+	int ret;
+
+	ret = mmu_unmap(e->card->mmu, range->cookie, &fault);
+	if (ret) {
+		e->job->fault = fault;
+		report_fault(e, error);
+	}
+	free(range->cookie);
+	return ret;
+}
+
+static bool wanted(void *context)
 {
 	struct execution *e = context;
 
-	mmu_unmap(e->card->mmu, range->cookie);
-	free(range->cookie);
+	/* Whoever asks has got on. */
+	atomic_fetch_add_explicit(&e->job->steps, 1, memory_order_relaxed);
+	return atomic_load_explicit(&e->job->cancel, memory_order_relaxed) ||
+	       mmu_wanted(e->card->mmu, e->job->access.context) || work_job_slice_over(e->job);
 }
 
-/* The MMU is entered for one operation at a time, so that an invalidation
- * waits no longer than that.
+/* The MMU is not entered while another job has the engine, so that an
+ * invalidation waits for nobody but the one that works.
  */
+static bool pause_op(void *context)
+{
+	struct execution *e = context;
+	bool alive;
+
+	mmu_leave(e->card->mmu, e->job->access.context);
+	alive = work_job_yield(e->job);
+	mmu_enter(e->card->mmu, e->job->access.context);
+	return alive;
+}
+
+/* Without the time that others had the engine. */
+static uint64_t own_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
 static bool op_begin(void *context, uint32_t op)
 {
 	struct execution *e = context;
 
-	if (atomic_load(&e->job->cancel))
+	if (!work_job_yield(e->job))
 		return false;
 	e->op_start = card_time(e->card);
+	e->cpu_start = own_time();
 	mmu_enter(e->card->mmu, e->job->access.context);
 	return true;
 }
@@ -82,6 +134,7 @@ static void op_end(void *context, uint32_t op, uint64_t macs, uint64_t bytes)
 	const struct npu_packet_exec *packet = &e->job->packet.exec;
 
 	mmu_leave(e->card->mmu, e->job->access.context);
+	work_job_throttle(e->job, own_time() - e->cpu_start);
 	atomic_fetch_add(&e->job->steps, 1);
 	if (packet->profile && op < packet->profile_count) {
 		const struct npu_profile_op profile = {
@@ -99,22 +152,19 @@ static bool bases_valid(const struct npu_base *bases, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		if (bases[i].flags & ~(uint32_t)(NPU_BASE_READ | NPU_BASE_WRITE) || bases[i].mbz ||
-		    bases[i].va + bases[i].size < bases[i].va)
+		    bases[i].va % 8 || bases[i].va + bases[i].size < bases[i].va)
 			return false;
 	}
 	return true;
 }
 
-/* Copies size bytes at va into a buffer of its own; NULL on a fault. */
-static void *fetch(struct execution *e, uint64_t va, size_t size)
+/* Copies size bytes at va into *data, a buffer of its own. */
+static int fetch(struct execution *e, uint64_t va, size_t size, void **data)
 {
-	void *data = malloc(size ? size : 1);
-
-	if (data && size && mmu_read(e->card->mmu, &e->job->access, va, data, size, &e->job->fault)) {
-		free(data);
-		data = NULL;
-	}
-	return data;
+	*data = malloc(size ? size : 1);
+	if (!*data)
+		return -ENOMEM;
+	return size ? mmu_read(e->card->mmu, &e->job->access, va, *data, size, &e->job->fault) : 0;
 }
 
 static void fail(struct work_job *job, uint32_t error, uint64_t where)
@@ -131,21 +181,27 @@ void tensor_execute(struct card *card, struct work_job *job)
 		.context = &e, .base_count = packet->base_count,
 		.base_size = base_size, .base_flags = base_flags,
 		.map = map, .unmap = unmap, .op_begin = op_begin, .op_end = op_end,
+		.wanted = wanted, .pause = pause_op,
 	};
 	struct engine_error error = { 0 };
 	struct engine_work work = { 0 };
-	void *program = NULL;
-	uint64_t *params = NULL;
+	void *program = NULL, *bases = NULL, *params = NULL;
+	int ret;
 
 	if (packet->program_size < sizeof(struct npu_program) || packet->program_size > PROGRAM_MAX) {
 		fail(job, NPU_QUEUE_ERROR_PROGRAM, 0);
 		return;
 	}
-	program = fetch(&e, packet->program, packet->program_size);
-	e.bases = fetch(&e, packet->bases, packet->base_count * sizeof(*e.bases));
-	params = fetch(&e, packet->params, packet->param_count * sizeof(*params));
-	if (!program || !e.bases || !params) {
+	ret = fetch(&e, packet->program, packet->program_size, &program);
+	if (!ret)
+		ret = fetch(&e, packet->bases, packet->base_count * sizeof(*e.bases), &bases);
+	if (!ret)
+		ret = fetch(&e, packet->params, packet->param_count * sizeof(uint64_t), &params);
+	e.bases = bases;
+	if (ret == -EFAULT) {
 		fail(job, NPU_QUEUE_ERROR_FAULT, job->fault.va);
+	} else if (ret) {
+		fail(job, NPU_QUEUE_ERROR_PROGRAM, 0);
 	} else if (!bases_valid(e.bases, packet->base_count)) {
 		fail(job, NPU_QUEUE_ERROR_PACKET, packet->bases);
 	} else if (engine_run(program, packet->program_size, &memory, params, packet->param_count,
@@ -157,6 +213,6 @@ void tensor_execute(struct card *card, struct work_job *job)
 	}
 	job->energy_pj = power_exec_pj(work.macs, work.bytes);
 	free(program);
-	free(e.bases);
+	free(bases);
 	free(params);
 }

@@ -44,6 +44,7 @@ struct vfio_user_version {
 
 #define VFIO_USER_DMA_READ		0x1
 #define VFIO_USER_DMA_WRITE		0x2
+#define VFIO_USER_DMA_MMAP		0x4	/* the server is to map the descriptor */
 
 struct vfio_user_dma_map {
 	uint32_t argsz;
@@ -99,7 +100,6 @@ struct vfio_user_sparse_mmap {		/* with one area */
 };
 
 #define VFIO_USER_IRQ_EVENTFD		0x1
-#define VFIO_USER_IRQ_NORESIZE		0x8
 
 struct vfio_user_irq_info {
 	uint32_t argsz;

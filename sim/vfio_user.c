@@ -3,17 +3,20 @@
 /*
  * vfio-user server.
  *
- * A message is read whole (header, then the rest) into one buffer together
- * with the file descriptors that came with it; each handler checks the length
- * of its own arguments and returns an errno that goes back to the client. A
- * message whose size cannot be right ends the connection, since nothing that
- * follows could be framed; every other mistake is only refused.
+ * A message is collected in one buffer together with the file descriptors
+ * that came with it, and handled once it is whole; each handler checks the
+ * length of its own arguments and returns an errno that goes back to the
+ * client. No message is read while a reply is still on its way. A message
+ * whose size cannot be right ends the connection, since nothing that follows
+ * could be framed; every other mistake is only refused.
  *
  * File descriptors that a handler does not take are closed after it.
  */
 #include "vfio_user.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +33,7 @@
 #define DATA_MAX	(1024 * 1024)	/* bytes of a region access */
 #define MESSAGE_MAX	(sizeof(struct vfio_user_header) + 4096 + DATA_MAX)
 #define FDS_MAX		16
+#define MULTI_MAX	200	/* writes in one message */
 
 struct message {
 	struct vfio_user_header header;
@@ -51,6 +55,10 @@ struct vfio_user {
 	struct irq_set *irqs;
 	int fd;
 	bool versioned;
+	struct message message;	/* as far as it has come */
+	size_t received;	/* bytes of in */
+	size_t reply_size, sent;	/* bytes of out */
+	int reply_fd;		/* goes with its first byte; -1: none */
 	uint8_t in[MESSAGE_MAX];
 	uint8_t out[MESSAGE_MAX];
 };
@@ -66,10 +74,21 @@ struct vfio_user *vfio_user_create(struct pci_function *function, struct dma_map
 	server->dma = dma;
 	server->irqs = irqs;
 	server->fd = -1;
+	server->reply_fd = -1;
+	server->message.data = server->in + sizeof(server->message.header);
 	return server;
 }
 
-/* The card is as after power-on for the next client. */
+static void close_fds(struct message *message)
+{
+	for (unsigned int i = 0; i < message->fd_count; i++) {
+		if (message->fds[i] >= 0)
+			close(message->fds[i]);
+	}
+	message->fd_count = 0;
+}
+
+/* The next client finds a card that was switched on for it. */
 static void detach(struct vfio_user *server)
 {
 	if (server->fd < 0)
@@ -77,8 +96,11 @@ static void detach(struct vfio_user *server)
 	close(server->fd);
 	server->fd = -1;
 	server->versioned = false;
+	close_fds(&server->message);
+	server->received = server->reply_size = server->sent = 0;
+	server->reply_fd = -1;
 	irq_set_disable_all(server->irqs);
-	pci_function_reset(server->function);
+	pci_function_power_cycle(server->function);
 	dma_map_remove_all(server->dma);
 	log_info("client left");
 }
@@ -98,6 +120,10 @@ int vfio_user_attach(struct vfio_user *server, int fd)
 		close(fd);
 		return -EBUSY;
 	}
+	if (fcntl(fd, F_SETFL, O_NONBLOCK)) {
+		close(fd);
+		return -EBADF;
+	}
 	server->fd = fd;
 	log_info("client connected");
 	return 0;
@@ -108,13 +134,9 @@ int vfio_user_fd(const struct vfio_user *server)
 	return server->fd;
 }
 
-static void close_fds(struct message *message)
+short vfio_user_events(const struct vfio_user *server)
 {
-	for (unsigned int i = 0; i < message->fd_count; i++) {
-		if (message->fds[i] >= 0)
-			close(message->fds[i]);
-	}
-	message->fd_count = 0;
+	return server->sent < server->reply_size ? POLLOUT : POLLIN;
 }
 
 static int take_fd(struct message *message, unsigned int index)
@@ -146,75 +168,76 @@ static void collect_fds(struct message *message, struct msghdr *header)
 	}
 }
 
-/* Reads exactly size bytes; descriptors may come with any of them. */
-static bool receive(int fd, void *data, size_t size, struct message *message)
-{
-	uint8_t *at = data;
+enum progress { PROGRESS_DONE, PROGRESS_WAIT, PROGRESS_LOST };
 
-	while (size) {
+/* Collects bytes until there are size of them; descriptors may come with any. */
+static enum progress receive(struct vfio_user *server, size_t size)
+{
+	while (server->received < size) {
 		union {
 			struct cmsghdr align;
 			uint8_t space[CMSG_SPACE(FDS_MAX * sizeof(int))];
 		} control;
-		struct iovec vector = { at, size };
+		struct iovec vector = { server->in + server->received, size - server->received };
 		struct msghdr header = {
 			.msg_iov = &vector, .msg_iovlen = 1,
 			.msg_control = &control, .msg_controllen = sizeof(control),
 		};
-		ssize_t got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
+		ssize_t got = recvmsg(server->fd, &header, MSG_CMSG_CLOEXEC);
 
 		if (got < 0 && errno == EINTR)
 			continue;
+		if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return PROGRESS_WAIT;
 		if (got <= 0)
-			return false;
-		collect_fds(message, &header);
-		at += got;
-		size -= (size_t)got;
+			return PROGRESS_LOST;
+		collect_fds(&server->message, &header);
+		server->received += (size_t)got;
 	}
-	return true;
+	return PROGRESS_DONE;
 }
 
-static bool send_all(int fd, const void *data, size_t size, int pass)
+static enum progress flush(struct vfio_user *server)
 {
-	const uint8_t *at = data;
-
-	while (size) {
+	while (server->sent < server->reply_size) {
 		union {
 			struct cmsghdr align;
 			uint8_t space[CMSG_SPACE(sizeof(int))];
 		} control;
-		struct iovec vector = { (void *)(uintptr_t)at, size };
+		struct iovec vector = { server->out + server->sent, server->reply_size - server->sent };
 		struct msghdr header = { .msg_iov = &vector, .msg_iovlen = 1 };
-		ssize_t sent;
+		ssize_t got;
 
-		if (pass >= 0) {
+		if (server->reply_fd >= 0) {
 			struct cmsghdr *c = &control.align;
 
 			memset(&control, 0, sizeof(control));
 			c->cmsg_level = SOL_SOCKET;
 			c->cmsg_type = SCM_RIGHTS;
 			c->cmsg_len = CMSG_LEN(sizeof(int));
-			memcpy(CMSG_DATA(c), &pass, sizeof(pass));
+			memcpy(CMSG_DATA(c), &server->reply_fd, sizeof(int));
 			header.msg_control = &control;
 			header.msg_controllen = sizeof(control);
 		}
-		sent = sendmsg(fd, &header, MSG_NOSIGNAL);
-		if (sent < 0 && errno == EINTR)
+		got = sendmsg(server->fd, &header, MSG_NOSIGNAL);
+		if (got < 0 && errno == EINTR)
 			continue;
-		if (sent <= 0)
-			return false;
-		pass = -1;
-		at += sent;
-		size -= (size_t)sent;
+		if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return PROGRESS_WAIT;
+		if (got <= 0)
+			return PROGRESS_LOST;
+		server->reply_fd = -1;
+		server->sent += (size_t)got;
 	}
-	return true;
+	server->sent = server->reply_size = 0;
+	return PROGRESS_DONE;
 }
 
 static int handle_version(struct vfio_user *server, struct message *message, struct reply *reply)
 {
 	static const char capabilities[] =
 		"{\"capabilities\":{\"max_msg_fds\":16,\"max_data_xfer_size\":1048576,"
-		"\"write_multiple\":true}}";
+		"\"max_dma_maps\":65535,\"pgsizes\":4096,\"write_multiple\":true}}";
 	struct vfio_user_version version;
 
 	if (message->size < sizeof(version))
@@ -242,14 +265,16 @@ static int handle_dma_map(struct vfio_user *server, struct message *message)
 	if (message->size < sizeof(map))
 		return EINVAL;
 	memcpy(&map, message->data, sizeof(map));
-	if (map.flags & ~(VFIO_USER_DMA_READ | VFIO_USER_DMA_WRITE))
+	if (map.flags & ~(uint32_t)(VFIO_USER_DMA_READ | VFIO_USER_DMA_WRITE | VFIO_USER_DMA_MMAP))
 		return EINVAL;
 	/* Memory that cannot be mapped would need messages in the other direction. */
-	if (message->fd_count != 1) {
+	if (!message->fd_count && !(map.flags & VFIO_USER_DMA_MMAP)) {
 		log_debug("DMA map of 0x%llx without a file descriptor is not used",
 			  (unsigned long long)map.address);
-		return message->fd_count ? EINVAL : 0;
+		return 0;
 	}
+	if (message->fd_count != 1)
+		return EINVAL;
 	ret = dma_map_add(server->dma, map.address, map.size, message->fds[0], map.offset,
 			  map.flags & VFIO_USER_DMA_READ, map.flags & VFIO_USER_DMA_WRITE);
 	log_debug("DMA map 0x%llx + 0x%llx: %s", (unsigned long long)map.address,
@@ -264,7 +289,8 @@ static int handle_dma_unmap(struct vfio_user *server, struct message *message, s
 	if (message->size < sizeof(unmap))
 		return EINVAL;
 	memcpy(&unmap, message->data, sizeof(unmap));
-	if (unmap.flags & ~VFIO_USER_UNMAP_ALL)
+	if (unmap.flags & ~(uint32_t)VFIO_USER_UNMAP_ALL ||
+	    (unmap.flags && (unmap.address || unmap.size)))
 		return EINVAL;
 	if (unmap.flags & VFIO_USER_UNMAP_ALL)
 		dma_map_remove_all(server->dma);
@@ -346,7 +372,8 @@ static int handle_irq_info(struct vfio_user *server, struct message *message, st
 		return EINVAL;
 	info.argsz = sizeof(info);
 	info.count = irq_count(server, info.index);
-	info.flags = VFIO_USER_IRQ_EVENTFD | VFIO_USER_IRQ_NORESIZE;
+	/* Each vector can be set by itself, so none is lost while another is added. */
+	info.flags = VFIO_USER_IRQ_EVENTFD;
 	memcpy(reply->data, &info, sizeof(info));
 	reply->size = sizeof(info);
 	return 0;
@@ -363,13 +390,14 @@ static int handle_set_irqs(struct vfio_user *server, struct message *message)
 	action = set.flags & VFIO_USER_IRQ_ACTION_MASK;
 	data = set.flags & VFIO_USER_IRQ_DATA_MASK;
 	count = irq_count(server, set.index);
-	if (set.index >= VFIO_PCI_IRQS || set.flags & ~(VFIO_USER_IRQ_ACTION_MASK | VFIO_USER_IRQ_DATA_MASK))
+	if (set.index >= VFIO_PCI_IRQS ||
+	    set.flags & ~(uint32_t)(VFIO_USER_IRQ_ACTION_MASK | VFIO_USER_IRQ_DATA_MASK))
 		return EINVAL;
 	if (set.start > count || set.count > count - set.start)
 		return EINVAL;
-	/* Masking happens at the client, which owns the MSI-X table. */
+	/* Not maskable (GET_IRQ_INFO says so): the client owns the MSI-X table. */
 	if (action != VFIO_USER_IRQ_TRIGGER)
-		return action == VFIO_USER_IRQ_MASK || action == VFIO_USER_IRQ_UNMASK ? 0 : EINVAL;
+		return EINVAL;
 
 	switch (data) {
 	case VFIO_USER_IRQ_DATA_NONE:
@@ -444,7 +472,8 @@ static int handle_write_multi(struct vfio_user *server, struct message *message,
 	if (message->size < sizeof(multi))
 		return EINVAL;
 	memcpy(&multi, message->data, sizeof(multi));
-	if (multi.count > (message->size - sizeof(multi)) / sizeof(struct vfio_user_write_entry))
+	if (multi.count > MULTI_MAX ||
+	    multi.count > (message->size - sizeof(multi)) / sizeof(struct vfio_user_write_entry))
 		return EINVAL;
 	for (uint64_t i = 0; i < multi.count; i++, at += sizeof(struct vfio_user_write_entry)) {
 		struct vfio_user_write_entry entry;
@@ -498,10 +527,10 @@ static int dispatch(struct vfio_user *server, struct message *message, struct re
 	return ENOSYS;
 }
 
-static bool answer(struct vfio_user *server, const struct vfio_user_header *request, int error,
+static void answer(struct vfio_user *server, const struct vfio_user_header *request, int error,
 		   const struct reply *reply)
 {
-	struct vfio_user_header header = {
+	const struct vfio_user_header header = {
 		.id = request->id,
 		.command = request->command,
 		.flags = VFIO_USER_TYPE_REPLY | (error ? VFIO_USER_ERROR : 0),
@@ -510,36 +539,56 @@ static bool answer(struct vfio_user *server, const struct vfio_user_header *requ
 	};
 
 	memcpy(server->out, &header, sizeof(header));
-	return send_all(server->fd, server->out, header.size, error ? -1 : reply->fd);
+	server->reply_size = header.size;
+	server->sent = 0;
+	server->reply_fd = error ? -1 : reply->fd;
+}
+
+/* The message is whole. */
+static void handle(struct vfio_user *server)
+{
+	struct message *message = &server->message;
+	struct reply reply = { server->out + sizeof(struct vfio_user_header), 0, -1 };
+	int error;
+
+	/* We send no commands, so a reply is an answer to nothing. */
+	if ((message->header.flags & VFIO_USER_TYPE_MASK) != VFIO_USER_TYPE_COMMAND)
+		return;
+	error = dispatch(server, message, &reply);
+	if (error)
+		log_debug("command %u refused: %s", message->header.command, strerror(error));
+	if (!(message->header.flags & VFIO_USER_NO_REPLY))
+		answer(server, &message->header, error, &reply);
+}
+
+static enum progress serve(struct vfio_user *server)
+{
+	struct message *message = &server->message;
+	enum progress progress = flush(server);
+
+	if (progress == PROGRESS_DONE)
+		progress = receive(server, sizeof(message->header));
+	if (progress != PROGRESS_DONE)
+		return progress;
+	memcpy(&message->header, server->in, sizeof(message->header));
+	if (message->header.size < sizeof(message->header) || message->header.size > MESSAGE_MAX) {
+		log_error("client sent a message of %u bytes; connection closed", message->header.size);
+		return PROGRESS_LOST;
+	}
+	progress = receive(server, message->header.size);
+	if (progress != PROGRESS_DONE)
+		return progress;
+	message->size = message->header.size - sizeof(message->header);
+	handle(server);
+	close_fds(message);
+	server->received = 0;
+	return flush(server);
 }
 
 bool vfio_user_serve(struct vfio_user *server)
 {
-	struct message message = { .data = server->in };
-	struct reply reply = { server->out + sizeof(struct vfio_user_header), 0, -1 };
-	bool alive = false;
-	int error;
+	const bool alive = server->fd >= 0 && serve(server) != PROGRESS_LOST;
 
-	if (!receive(server->fd, &message.header, sizeof(message.header), &message))
-		goto out;
-	if (message.header.size < sizeof(message.header) || message.header.size > MESSAGE_MAX) {
-		log_error("client sent a message of %u bytes; connection closed", message.header.size);
-		goto out;
-	}
-	message.size = message.header.size - sizeof(message.header);
-	if (!receive(server->fd, message.data, message.size, &message))
-		goto out;
-	alive = true;
-	/* We send no commands, so a reply is an answer to nothing. */
-	if ((message.header.flags & VFIO_USER_TYPE_MASK) != VFIO_USER_TYPE_COMMAND)
-		goto out;
-	error = dispatch(server, &message, &reply);
-	if (error)
-		log_debug("command %u refused: %s", message.header.command, strerror(error));
-	if (!(message.header.flags & VFIO_USER_NO_REPLY))
-		alive = answer(server, &message.header, error, &reply);
-out:
-	close_fds(&message);
 	if (!alive)
 		detach(server);
 	return alive;

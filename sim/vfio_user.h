@@ -2,8 +2,10 @@
 /* Copyright The npu authors */
 /*
  * vfio-user server: lets a VMM use the card's PCIe function over a socket.
- * One client at a time; when it leaves, the card is reset and waits for the
- * next one. Used by one thread.
+ * One client at a time; when it leaves, the card loses power and waits for
+ * the next one. Used by one thread, which never waits here: a client that
+ * stops in the middle of a message, or does not read its replies, holds up
+ * nobody but itself.
  */
 #ifndef SIM_VFIO_USER_H
 #define SIM_VFIO_USER_H
@@ -21,9 +23,12 @@ void vfio_user_destroy(struct vfio_user *server);
 
 /* Takes over a connected socket; -EBUSY (fd closed) while there is a client. */
 int vfio_user_attach(struct vfio_user *server, int fd);
-/* The client's socket, to poll; -1 without a client. */
+/* The client's socket, to poll for vfio_user_events(); -1 without a client. */
 int vfio_user_fd(const struct vfio_user *server);
-/* Serves one message. False: the client has left or broke the framing. */
+short vfio_user_events(const struct vfio_user *server);
+/* Serves what has come, one message at most. False: the client has left or
+ * broke the framing.
+ */
 bool vfio_user_serve(struct vfio_user *server);
 
 #endif /* SIM_VFIO_USER_H */

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Copyright The npu authors */
 /*
- * An engine: a thread that takes jobs in order and runs each to its end.
+ * An engine: it works on one job at a time, and lets the jobs of the slots
+ * take turns, so that a long one holds up nobody for longer than a slice.
+ * A realtime job goes first. Each job has a thread while it is in the engine;
+ * the turn says which of them may work.
+ *
  * A job belongs to its slot; it is the engine's from submit until done.
  */
 #ifndef SIM_WORK_ENGINE_H
@@ -28,24 +32,38 @@ struct work_job {
 		uint8_t bytes[NPU_PACKET_SIZE];
 	} packet;
 	struct mmu_access access;
-	atomic_bool cancel;	/* set to make it end early with KILLED */
+	bool realtime;
 	/* out, valid once done */
 	uint32_t error;		/* NPU_QUEUE_ERROR_* */
 	uint32_t error_op;
 	uint64_t error_va;
 	struct mmu_fault fault;
-	uint64_t busy_ns;
+	uint64_t busy_ns;	/* it had the engine */
 	uint64_t energy_pj;
 	atomic_bool done;
+	/* while it runs */
+	atomic_bool cancel;	/* end early with KILLED */
 	atomic_uint steps;	/* grows while the job gets on */
-	struct work_job *next;	/* the engine's list */
+	/* the engine's */
+	struct work_engine *engine;
+	struct work_job *next;
+	uint64_t turn_since;	/* monotonic ns */
 };
 
 struct work_engine *work_engine_create(struct card *card, const char *name);
 void work_engine_destroy(struct work_engine *engine);	/* all jobs must be done */
 void work_engine_submit(struct work_engine *engine, struct work_job *job);
+/* The job ends soon, also when it waits for its turn; from any thread. */
+void work_job_cancel(struct work_job *job);
 
-/* What a job does; on the engine's thread. */
+/* For a job that has the turn: whether others should get it now, ... */
+bool work_job_slice_over(struct work_job *job);
+/* ... and let them; false if the job is cancelled. It holds no memory meanwhile. */
+bool work_job_yield(struct work_job *job);
+/* Work that took ns at full clock takes longer at a lower one: waits that out. */
+void work_job_throttle(struct work_job *job, uint64_t ns);
+
+/* What a job does; on a thread of the engine, with the turn. */
 void tensor_execute(struct card *card, struct work_job *job);
 void copy_execute(struct card *card, struct work_job *job);
 

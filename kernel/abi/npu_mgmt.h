@@ -91,6 +91,7 @@
 #define   NPU_MG_SLOT_RING_SHIFT_MASK	0x000000ff
 #define   NPU_MG_SLOT_VECTOR_MASK	0x0000ff00
 #define   NPU_MG_SLOT_PRIVILEGED	0x00010000
+#define   NPU_MG_SLOT_REALTIME		0x00020000	/* first in the engines too */
 #define NPU_MG_SLOT_HEAD_LO		0x1c	/* written before LOAD, read after UNLOAD */
 #define NPU_MG_SLOT_HEAD_HI		0x20
 #define NPU_MG_SLOT_BUSY_LO		0x24	/* engine ns since LOAD; LO latches HI */

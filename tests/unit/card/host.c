@@ -14,6 +14,15 @@
 #include "dma_map.h"
 #include "irq.h"
 
+#ifdef __SANITIZE_ADDRESS__
+/* Unicorn forgets some blocks of its own when it is closed. */
+const char *__lsan_default_suppressions(void) __attribute__((visibility("default")));
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libunicorn";
+}
+#endif
+
 static void nap(void)
 {
 	nanosleep(&(struct timespec){ 0, 200000 }, NULL);
