@@ -156,7 +156,7 @@ static int check_driver(const char *node, int fd, struct npu_device_info *info,
 
 static int query_memory(int fd, struct npu_memory_info *memory, uint32_t *page_size)
 {
-	struct drm_npu_query_memory regions[8];
+	struct drm_npu_query_memory regions[8] = { 0 };
 	int ret = npu_kernel_query(fd, DRM_NPU_QUERY_MEMORY, regions, sizeof(regions));
 
 	if (ret < 0)
@@ -183,7 +183,7 @@ static int query_memory(int fd, struct npu_memory_info *memory, uint32_t *page_s
 
 static int query_identity(int fd, struct npu_device_info *info)
 {
-	struct drm_npu_query_device d;
+	struct drm_npu_query_device d = { 0 };
 	struct npu_memory_info memory;
 	int ret;
 
@@ -339,7 +339,7 @@ int npu_device_memory(struct npu_device *device, struct npu_memory_info *info,
 int npu_device_firmware(struct npu_device *device, struct npu_firmware_info *info,
 			struct npu_error *error)
 {
-	struct drm_npu_query_firmware f;
+	struct drm_npu_query_firmware f = { 0 };
 	int ret;
 
 	if (!device || !info)
@@ -359,7 +359,7 @@ int npu_device_firmware(struct npu_device *device, struct npu_firmware_info *inf
 
 int npu_device_time(struct npu_device *device, struct npu_time *time, struct npu_error *error)
 {
-	struct drm_npu_query_time t;
+	struct drm_npu_query_time t = { 0 };
 	int ret;
 
 	if (!device || !time)
@@ -376,7 +376,7 @@ int npu_device_time(struct npu_device *device, struct npu_time *time, struct npu
 int npu_device_telemetry(struct npu_device *device, struct npu_telemetry *telemetry,
 			 struct npu_error *error)
 {
-	struct drm_npu_query_telemetry t;
+	struct drm_npu_query_telemetry t = { 0 };
 	int ret;
 
 	if (!device || !telemetry)

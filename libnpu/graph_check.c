@@ -225,6 +225,8 @@ static int check_unique(const struct npu_graph *graph, const struct npu_graph_po
 {
 	const char *names[NPU_GRAPH_IO_MAX];
 
+	if (count < 2)
+		return 0;
 	for (uint32_t i = 0; i < count; i++)
 		names[i] = ports[i].name;
 	qsort(names, count, sizeof(names[0]), compare_names);

@@ -124,7 +124,7 @@ static const char *printable(const char *name, char *text, size_t size)
 {
 	size_t i;
 
-	for (i = 0; name[i] && i < size - 1; i++)
+	for (i = 0; i < size - 1 && name[i]; i++)
 		text[i] = name[i] >= 0x20 && name[i] < 0x7f ? name[i] : '?';
 	text[i] = '\0';
 	return text;
@@ -203,6 +203,7 @@ static int compare_extents(const void *pa, const void *pb)
 	return a->start < b->start ? -1 : a->start > b->start;
 }
 
+/* @before ends where @after starts, or before. */
 static int check_gap(const struct npu_graph *graph, const struct extent *before,
 		     const struct extent *after, struct npu_error *error)
 {
@@ -210,9 +211,6 @@ static int check_gap(const struct npu_graph *graph, const struct extent *before,
 	uint64_t size;
 	int ret;
 
-	if (after->start < before->end)
-		return npu_fail(error, -EBADMSG, "%s: %s and %s overlap: " DAMAGED,
-				graph->source.name, before->name, after->name);
 	size = after->start - before->end;
 	if (size >= sizeof(gap))
 		return npu_fail(error, -EBADMSG, "%s: a gap of %llu bytes behind %s: " DAMAGED,
@@ -247,6 +245,10 @@ static int check_layout(const struct npu_graph *graph, struct npu_error *error)
 							npu_graph_section_names[id] };
 	}
 	qsort(extents, n, sizeof(extents[0]), compare_extents);
+	for (size_t i = 1; i < n; i++)
+		if (extents[i].start < extents[i - 1].end)
+			return npu_fail(error, -EBADMSG, "%s: %s and %s overlap: " DAMAGED,
+					graph->source.name, extents[i - 1].name, extents[i].name);
 	for (size_t i = 1; i < n; i++) {
 		ret = check_gap(graph, &extents[i - 1], &extents[i], error);
 		if (ret)

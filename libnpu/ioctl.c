@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -50,10 +49,7 @@ int npu_kernel_driver(int fd, struct npu_kernel_driver *driver)
 int npu_kernel_query(int fd, uint32_t type, void *data, uint32_t size)
 {
 	struct drm_npu_dev_query query = { type, size, (uintptr_t)data };
-	int ret;
-
-	memset(data, 0, size);
-	ret = request(fd, DRM_IOCTL_NPU_DEV_QUERY, &query);
+	int ret = request(fd, DRM_IOCTL_NPU_DEV_QUERY, &query);
 	return ret ? ret : (int)query.size;
 }
 

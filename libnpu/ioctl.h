@@ -27,8 +27,8 @@ struct npu_kernel_driver {
 int npu_kernel_driver(int fd, struct npu_kernel_driver *driver);
 
 /*
- * DEV_QUERY of @type into @size bytes at @data. What an older kernel does not
- * fill stays zero. Returns the bytes that the kernel has, or an error.
+ * DEV_QUERY of @type into @size bytes at @data, which are zero before; what an
+ * older kernel does not know stays so. Returns the bytes that the kernel has, or an error.
  */
 int npu_kernel_query(int fd, uint32_t type, void *data, uint32_t size);
 

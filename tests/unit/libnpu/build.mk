@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# Copyright The npu authors
+
+libnpu_test := tests/unit/libnpu
+libnpu_test_libs := $(O)/lib/libnpu.a -lsodium
+$(O)/obj/$(libnpu_test)/%.o: CPPFLAGS += -Iuapi -Ilibnpu $(shell pkg-config --cflags libdrm 2>/dev/null)
+$(eval $(call unit_test,libnpu-va,$(libnpu_test)/test_va.c,$(libnpu_test_libs)))
+$(eval $(call unit_test,libnpu-graph,$(libnpu_test)/test_graph.c $(libnpu_test)/graph_builder.c,$(libnpu_test_libs)))
+$(eval $(call unit_test,libnpu-enumerate,$(libnpu_test)/test_enumerate.c,$(libnpu_test_libs)))
+$(eval $(call unit_test,libnpu-device,$(libnpu_test)/test_device.c $(libnpu_test)/fake_kernel.c,$(libnpu_test_libs)))
+$(eval $(call unit_test,libnpu-submit,$(libnpu_test)/test_submit.c $(libnpu_test)/fake_kernel.c $(libnpu_test)/graph_builder.c,$(libnpu_test_libs)))
+
+$(O)/obj/$(libnpu_test)/test_symbols.o: CPPFLAGS += -DLIBRARY='"$(O)/lib/libnpu.so.1"'
+$(eval $(call unit_test,libnpu-symbols,$(libnpu_test)/test_symbols.c,-ldl))
+$(O)/tests/libnpu-symbols: $(O)/lib/libnpu.so.1
