@@ -117,6 +117,10 @@ int npu_buffer_create(struct npu_context *context, uint64_t size, uint32_t flags
 		return npu_fail(error, -EINVAL,
 				"cannot create a buffer: say where it may be, NPU_BUFFER_DEVICE, "
 				"NPU_BUFFER_SYSTEM or both");
+	if (!(flags & NPU_BUFFER_SYSTEM) && size > context->device->info.memory_size)
+		return npu_fail(error, -ENOSPC,
+				"cannot create a buffer of %" PRIu64 " bytes: the card has %" PRIu64,
+				size, context->device->info.memory_size);
 	return npu_buffer_make(context, size, flags, buffer, error);
 }
 

@@ -65,13 +65,13 @@ static void name_group(gid_t gid, char *name, size_t size)
 		snprintf(name, size, "%s", entry.gr_name);
 }
 
-/* Is the user a member on file, whatever groups this process has? */
+/* Is the user a member of group @gid (not 0) on file, whatever groups this process has? */
 static bool listed_in_group(const char *user, gid_t gid)
 {
 	gid_t groups[256];
 	int count = 256;
 
-	if (getgrouplist(user, gid == 0 ? 1 : 0, groups, &count) < 0)
+	if (getgrouplist(user, 0, groups, &count) < 0)
 		return false;
 	for (int i = 0; i < count; i++)
 		if (groups[i] == gid)
@@ -90,10 +90,10 @@ static int fail_permission(const char *node, struct npu_error *error)
 	name_user(st.st_uid, names.owner, sizeof(names.owner));
 	name_group(st.st_gid, names.group, sizeof(names.group));
 	name_user(geteuid(), names.user, sizeof(names.user));
-	if ((st.st_mode & 0060) != 0060)
+	if ((st.st_mode & 0060) != 0060 || !st.st_gid)
 		snprintf(remedy, sizeof(remedy),
-			 "its group may not use it either: install the udev rule " UDEV_RULE
-			 " and run 'udevadm trigger' as root");
+			 "the udev rule that gives it to a group (" UDEV_RULE ") has not been "
+			 "applied: install it and run 'udevadm trigger' as root");
 	else if (listed_in_group(names.user, st.st_gid))
 		snprintf(remedy, sizeof(remedy),
 			 "you are a member of group %s, but not in this session: log in again",
@@ -234,6 +234,13 @@ int npu_device_open_entry(const struct npu_device_entry *entry, struct npu_devic
 	if (ret)
 		goto err_close;
 	ret = query_identity(d->fd, &d->info);
+	if (ret == -ENODEV) {
+		npu_fail(error, ret,
+			 "the card at %s is lost: /sys/bus/pci/devices/%s/lost_reason says why; unbind "
+			 "and bind the driver, or power the card off and on, to start it again",
+			 entry->bdf, entry->bdf);
+		goto err_close;
+	}
 	if (ret) {
 		npu_device_fail(d, error, ret, "cannot identify the card at %s", entry->bdf);
 		goto err_close;

@@ -50,6 +50,7 @@ int npu_kernel_query(int fd, uint32_t type, void *data, uint32_t size)
 {
 	struct drm_npu_dev_query query = { type, size, (uintptr_t)data };
 	int ret = request(fd, DRM_IOCTL_NPU_DEV_QUERY, &query);
+
 	return ret ? ret : (int)query.size;
 }
 

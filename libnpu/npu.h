@@ -82,7 +82,7 @@ struct npu_device_entry {
 	char node[64];	/* "/dev/accel/accel0" */
 	char bdf[16];	/* "0000:01:00.0" */
 	char uuid[40];	/* "4e505531-0000-8000-..." */
-	char state[24];	/* the driver's word for how the card is */
+	char state[24];	/* "live", "starting", "lost" or "gone" */
 	char firmware[32];	/* its version */
 	char driver[32];	/* the module's version */
 	uint64_t reserved[8];

@@ -414,6 +414,11 @@ void fake_lose_card(void)
 	pthread_mutex_unlock(&fake.lock);
 }
 
+void fake_lose_card_at_open(void)
+{
+	fake_fail_request(3, -ENODEV); /* open, version, query */
+}
+
 int fake_open(struct npu_device **device, struct npu_error *error)
 {
 	const struct npu_device_entry entry = {
@@ -499,7 +504,7 @@ int npu_kernel_bo_create(int fd, uint64_t *size, uint32_t placement, uint32_t fl
 		return ret;
 	assert(find(vm, VM));
 	*size = (*size + PAGE - 1) & ~(PAGE - 1);
-	if (placement == DRM_NPU_MEMORY_DEVICE && *size > 1 << 20)
+	if (placement == DRM_NPU_MEMORY_DEVICE && *size > (1 << 20) - 8192)
 		return leave(-ENOSPC);
 	o = make(BO, handle);
 	if (!o)

@@ -42,6 +42,9 @@ void fake_fail_job(uint32_t state, uint32_t error, uint32_t op, int ret);
 /* The card is gone: jobs end with -ENODEV, requests give it. */
 void fake_lose_card(void);
 
+/* The next card that is opened turns out to be lost. */
+void fake_lose_card_at_open(void);
+
 /* The @n-th request from now on (1 is the next) gives @ret. 0: none. */
 void fake_fail_request(unsigned int n, int ret);
 /* Has it come to that? */

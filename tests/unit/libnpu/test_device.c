@@ -161,6 +161,14 @@ static void a_node_without_permission_names_mode_group_and_remedy(void **state)
 	assert_int_equal(npu_device_open_entry(&entry, &device, &error), -EACCES);
 	says(&error, "mode 0600");
 	says(&error, "udev rule");
+
+	/* Nobody should join group root. */
+	chmod(entry.node, 0660);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(entry.node, 0, 0), 0);
+		assert_int_equal(npu_device_open_entry(&entry, &device, &error), -EACCES);
+		says(&error, "udev rule");
+	}
 	unlink(entry.node);
 }
 
@@ -179,6 +187,10 @@ static void each_way_of_not_opening_has_its_words(void **state)
 	assert_int_equal(fake_open(&device, &error), -ENODEV);
 	says(&error, "/dev/accel/accel0");
 	fake_open_result(0);
+	fake_lose_card_at_open();
+	assert_int_equal(fake_open(&device, &error), -ENODEV);
+	says(&error, "lost_reason");
+	fake_reset();
 	fake_driver("ivpu", 1, 0);
 	assert_int_equal(fake_open(&device, &error), -ENXIO);
 	says(&error, "'ivpu'");
@@ -275,9 +287,12 @@ static void wrong_buffers_are_refused(void **state)
 	assert_int_equal(npu_buffer_create(context, 1, NPU_BUFFER_DEVICE | 0x80000000, &buffer, &error),
 			 -EINVAL);
 	says(&error, "0x80000000");
-	assert_int_equal(npu_buffer_create(context, UINT64_MAX, NPU_BUFFER_DEVICE, &buffer, &error),
+	assert_int_equal(npu_buffer_create(context, UINT64_MAX, NPU_BUFFER_SYSTEM, &buffer, &error),
 			 -ENOMEM);
 	assert_int_equal(npu_buffer_create(context, 2 << 20, NPU_BUFFER_DEVICE, &buffer, &error),
+			 -ENOSPC);
+	says(&error, "the card has 1048576");
+	assert_int_equal(npu_buffer_create(context, 1 << 20, NPU_BUFFER_DEVICE, &buffer, &error),
 			 -ENOSPC);
 	says(&error, "8192 of 1048576 bytes are in use");
 	assert_int_equal(npu_buffer_create(context, 1, NPU_BUFFER_DEVICE, &buffer, &error), 0);
