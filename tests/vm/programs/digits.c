@@ -39,6 +39,7 @@ void digits_load(struct digits *d, const char *program, const char *variant)
 
 	snprintf(path, sizeof(path), "%.*s/../../models/digits-%s.npu",
 		 slash ? (int)(slash - program) : 1, slash ? program : ".", variant);
+	d->tolerance = strcmp(variant, "int8") ? 1e-4f : 0;
 	if (npu_graph_open(path, &d->graph, &error))
 		tap_bail("%s", error.text);
 	d->images = read_npy("tests/models/digits-images.npy", sizeof(d->images[0]), &d->count);
@@ -62,7 +63,7 @@ bool digits_agree(const struct digits *d, uint32_t image, const float scores[DIG
 	for (int i = 0; i < DIGITS_CLASSES; i++)
 		largest = fmaxf(largest, fabsf(d->references[image][i]));
 	for (int i = 0; i < DIGITS_CLASSES; i++)
-		if (!(fabsf(scores[i] - d->references[image][i]) <= 1e-4f * largest))
+		if (!(fabsf(scores[i] - d->references[image][i]) <= d->tolerance * largest))
 			return false;
 	return true;
 }

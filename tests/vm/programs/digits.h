@@ -14,6 +14,7 @@ struct digits {
 	float (*images)[DIGITS_PIXELS];
 	float (*references)[DIGITS_CLASSES];
 	uint32_t count;
+	float tolerance; /* of a score, relative to the image's largest */
 };
 
 /*
@@ -23,7 +24,7 @@ struct digits {
 void digits_load(struct digits *d, const char *program, const char *variant);
 void digits_free(struct digits *d);
 
-/* Are these the reference's scores, to 1e-4 of the largest? */
+/* Are these the reference's scores: in fp32 to 1e-4 of the largest, in int8 exactly? */
 bool digits_agree(const struct digits *d, uint32_t image, const float scores[DIGITS_CLASSES]);
 
 #endif
