@@ -6,6 +6,7 @@
  * -ENODEV, ioctls return it, and the driver can be unbound.
  */
 #include <linux/bitfield.h>
+#include <linux/kobject.h>
 #include <linux/pci.h>
 
 #include "npu_boot.h"
@@ -17,6 +18,18 @@
 /* The firmware beats each 100 ms; under load its core may get little time. */
 #define NPU_WATCHDOG_MISSES 4
 
+/*
+ * Tells user space how to get the card back. drm_dev_wedged_event() sends this
+ * too, but from the primary node, which an accelerator does not have (NULL).
+ */
+static void npu_lost_announce(struct npu_device *ndev)
+{
+	char wedged[] = "WEDGED=rebind";
+	char *environment[] = { wedged, NULL };
+
+	kobject_uevent_env(&ndev->drm.accel->kdev->kobj, KOBJ_CHANGE, environment);
+}
+
 static void npu_lost_work(struct work_struct *work)
 {
 	struct npu_device *ndev = container_of(work, struct npu_device, lost_work);
@@ -24,7 +37,7 @@ static void npu_lost_work(struct work_struct *work)
 	/* Whatever the card still does, it does not to memory that is reused. */
 	pci_clear_master(ndev->pdev);
 	npu_queue_abandon_all(ndev);
-	npu_compat_wedged_event(&ndev->drm);
+	npu_lost_announce(ndev);
 }
 
 static void npu_watchdog(struct work_struct *work)

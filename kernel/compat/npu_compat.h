@@ -131,14 +131,4 @@ static inline void npu_compat_ttm_bo_fini(struct ttm_buffer_object *bo)
 #endif
 }
 
-/* Tells user space how to get the card back: bind the driver again. */
-static inline void npu_compat_wedged_event(struct drm_device *drm)
-{
-#if defined(NPU_HAVE_WEDGED_EVENT_TASK)
-	drm_dev_wedged_event(drm, DRM_WEDGE_RECOVERY_REBIND, NULL);
-#elif defined(NPU_HAVE_WEDGED_EVENT)
-	drm_dev_wedged_event(drm, DRM_WEDGE_RECOVERY_REBIND);
-#endif
-}
-
 #endif /* NPU_COMPAT_H */
