@@ -505,7 +505,8 @@ static int npu_vm_map_locked(struct npu_bind *bind, const struct drm_npu_vm_op *
 	if (IS_ERR(vm_bo))
 		return PTR_ERR(vm_bo);
 	drm_gpuvm_bo_extobj_add(vm_bo);
-	ret = vm_bo->evicted ? npu_vm_bo_validate(vm_bo, NULL) : npu_bo_validate(npu_bo_of_gem(obj));
+	ret = vm_bo->evicted ? npu_vm_bo_validate(vm_bo, NULL) :
+			       npu_bo_validate(npu_bo_of_gem(obj));
 	if (!ret)
 		ret = npu_mmu_prepare(&vm->mmu, op->va, op->size);
 	if (!ret) {

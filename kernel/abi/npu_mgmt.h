@@ -27,9 +27,9 @@
 #define NPU_MG_TIMER_HI			0x000c	/* writing HI arms it */
 #define NPU_MG_PENDING			0x0010	/* writing ones clears; clear first, then look */
 #define   NPU_MG_INT_TIMER		0x00000001
-#define   NPU_MG_INT_ADMIN		0x00000002	/* NPU_REG_ADMIN_TAIL or _CTRL written */
-#define   NPU_MG_INT_DOORBELL		0x00000004	/* a watched queue has work: NPU_MG_DB_PENDING */
-#define   NPU_MG_INT_SLOT		0x00000008	/* a slot changed state: NPU_MG_SLOT_EVENTS */
+#define   NPU_MG_INT_ADMIN		0x00000002	/* ADMIN_TAIL or _CTRL written */
+#define   NPU_MG_INT_DOORBELL		0x00000004	/* a watched queue has work */
+#define   NPU_MG_INT_SLOT		0x00000008	/* a slot changed: NPU_MG_SLOT_EVENTS */
 #define NPU_MG_ENABLE			0x0014
 #define NPU_MG_TRACE			0x0018	/* write: a character for the model's log */
 #define NPU_MG_ERROR			0x001c	/* number of commands refused */
@@ -91,6 +91,7 @@
 #define   NPU_MG_SLOT_RING_SHIFT_MASK	0x000000ff
 #define   NPU_MG_SLOT_VECTOR_MASK	0x0000ff00
 #define   NPU_MG_SLOT_PRIVILEGED	0x00010000
+#define   NPU_MG_SLOT_REALTIME		0x00020000	/* first in the engines too */
 #define NPU_MG_SLOT_HEAD_LO		0x1c	/* written before LOAD, read after UNLOAD */
 #define NPU_MG_SLOT_HEAD_HI		0x20
 #define NPU_MG_SLOT_BUSY_LO		0x24	/* engine ns since LOAD; LO latches HI */
@@ -125,7 +126,7 @@
 #define   NPU_MG_DB_UNWATCH		2	/* clears pending */
 #define   NPU_MG_DB_READ		3	/* DB_TAIL = the queue's tail now */
 #define   NPU_MG_DB_CLEAR		4	/* doorbell page := 0 (new owner) */
-#define NPU_MG_DB_PENDING(word)		(0x0540 + (word) * 4)	/* 16 words, bit per queue; read only */
+#define NPU_MG_DB_PENDING(word)		(0x0540 + (word) * 4)	/* 16 words, 1 bit a queue; RO */
 
 /* Sensors and governor */
 #define NPU_MG_TEMPERATURE		0x0600	/* millidegree Celsius, signed */

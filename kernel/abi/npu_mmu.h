@@ -29,8 +29,8 @@
 
 #define NPU_PTE_VALID		0x0000000000000001ULL
 #define NPU_PTE_WRITE		0x0000000000000002ULL	/* leaf: writable */
-#define NPU_PTE_DEVICE		0x0000000000000004ULL	/* address is a device-memory offset */
-#define NPU_PTE_LEAF		0x0000000000000008ULL	/* level 1: 2 MiB page; level 0: set as well */
+#define NPU_PTE_DEVICE		0x0000000000000004ULL	/* a device-memory offset */
+#define NPU_PTE_LEAF		0x0000000000000008ULL	/* level 1: 2 MiB page; level 0: set too */
 #define NPU_PTE_PRIV		0x0000000000000010ULL	/* leaf: privileged accesses only */
 #define NPU_PTE_SNOOP		0x0000000000000020ULL	/* leaf in system memory: coherent */
 #define NPU_PTE_ADDR_MASK	0x000ffffffffff000ULL
