@@ -19,6 +19,7 @@
 #include "npu_device.h"
 #include "npu_job.h"
 #include "npu_queue.h"
+#include "npu_trace.h"
 #include "npu_user.h"
 #include "npu_vm.h"
 
@@ -259,6 +260,7 @@ static int npu_job_push(struct npu_job *job, struct dma_fence **finished)
 		*finished = dma_fence_get(&job->base.s_fence->finished);
 		drm_gpuvm_exec_resv_add_fence(&exec, *finished, DMA_RESV_USAGE_BOOKKEEP,
 					      DMA_RESV_USAGE_BOOKKEEP);
+		trace_npu_job_exec(job->fence);
 		drm_sched_entity_push_job(&job->base);
 	}
 unlock:

@@ -8,6 +8,7 @@
 #include <drm/drm_managed.h>
 
 #include "npu_boot.h"
+#include "npu_debugfs.h"
 #include "npu_device.h"
 #include "npu_drv.h"
 #include "npu_hwmon.h"
@@ -163,6 +164,7 @@ static int npu_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = npu_hwmon_init(ndev);
 	if (ret)
 		goto quiesce;
+	npu_debugfs_init(ndev);
 	ret = drm_dev_register(&ndev->drm, 0);
 	if (ret)
 		goto quiesce;

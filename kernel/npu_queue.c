@@ -20,10 +20,12 @@
 #include <drm/drm_drv.h>
 #include <drm/npu_accel.h>
 
+#include "npu_coredump.h"
 #include "npu_device.h"
 #include "npu_job.h"
 #include "npu_lost.h"
 #include "npu_queue.h"
+#include "npu_trace.h"
 #include "npu_vm.h"
 
 static unsigned int npu_job_timeout_ms = 2000;
@@ -99,6 +101,7 @@ static void npu_queue_signal(struct npu_queue *queue, struct npu_fence *fence, i
 		dma_fence_set_error(&fence->base, error);
 	else
 		queue->jobs_done++;
+	trace_npu_job_done(fence);
 	dma_fence_signal_locked(&fence->base);
 	dma_fence_put(&fence->base);	/* the list's */
 }
@@ -173,11 +176,6 @@ void npu_queue_reap_vector(struct npu_vector *vector)
 		npu_queue_reap(queue);
 }
 
-static void *npu_queue_packet(struct npu_queue *queue, u64 index)
-{
-	return queue->memory + (index % NPU_RING_PACKETS) * NPU_PACKET_SIZE;
-}
-
 /* Tells the card about a new tail; wakes it if it sleeps (abi/npu_packet.h). */
 static void npu_queue_ring(struct npu_queue *queue)
 {
@@ -212,6 +210,7 @@ int npu_queue_write(struct npu_queue *queue, struct npu_fence *fence,
 	first = list_empty(&queue->inflight);
 	dma_fence_get(&fence->base);	/* the list's */
 	list_add_tail(&fence->link, &queue->inflight);
+	trace_npu_job_run(fence);
 	if (first)
 		npu_queue_arm(queue);
 	npu_queue_ring(queue);
@@ -247,6 +246,7 @@ static void npu_queue_end(struct npu_queue *queue, u32 state, int error)
 	npu_queue_reap_locked(queue);
 	npu_queue_read_control(queue);
 	queue->state |= state;
+	trace_npu_queue_end(queue, state, error);
 	list_for_each_entry_safe(fence, tmp, &queue->inflight, link) {
 		npu_queue_signal(queue, fence, error);
 		/* The others are not to blame, unless all are in the same boat. */
@@ -291,8 +291,9 @@ bool npu_queue_kill_if_stuck(struct npu_queue *queue)
 	}
 	if (npu_queue_close(queue, -ECANCELED)) {
 		dev_warn(&queue->ndev->pdev->dev,
-			 "queue %u (client's handle %u): no progress for %u ms: killed\n",
-			 queue->number, queue->handle, npu_job_timeout_ms);
+			 "queue %u of %s (pid %d): no progress for %u ms: killed\n",
+			 queue->number, queue->comm, queue->pid, npu_job_timeout_ms);
+		npu_coredump_take(queue, "no progress");
 		npu_queue_admin(queue, NPU_ADMIN_QUEUE_KILL, &r);
 	}
 	if (npu_is_live(queue->ndev))
@@ -316,15 +317,17 @@ static void npu_queue_check_stopped(struct npu_queue *queue)
 	if (lied) {
 		struct npu_admin_queue_result r;
 
+		npu_coredump_take(queue, "impossible fence value");
 		npu_queue_admin(queue, NPU_ADMIN_QUEUE_KILL, &r);
 	} else if (!stopped || !npu_queue_close(queue, -ECANCELED)) {
 		return;
+	} else {
+		npu_coredump_take(queue, "stopped by the card");
 	}
 	npu_queue_end(queue, DRM_NPU_QUEUE_FAULTED, -EIO);
 }
 
-/* A reference to the next queue of the device, NULL at the end. */
-static struct npu_queue *npu_queue_next(struct npu_device *ndev, unsigned long *number)
+struct npu_queue *npu_queue_next(struct npu_device *ndev, unsigned long *number)
 {
 	struct npu_queue *queue;
 
@@ -483,7 +486,7 @@ static int npu_queue_start(struct npu_queue *queue)
 	unsigned int vector = 1 + queue->number % (ndev->vector_count - 1);
 	const struct npu_admin_queue_create_args args = {
 		.queue = queue->number,
-		.context = queue->vm->mmu.context,
+		.context = queue->context,
 		.ring_va = va,
 		.control_va = va + NPU_RING_SIZE,
 		.flags = NPU_QUEUE_PRIVILEGED,
@@ -545,6 +548,9 @@ static struct npu_queue *npu_queue_create(struct npu_device *ndev, struct npu_vm
 	kref_init(&queue->kref);
 	queue->ndev = ndev;
 	queue->vm = npu_vm_get(vm);
+	queue->context = vm->mmu.context;
+	queue->pid = task_tgid_nr(current);
+	get_task_comm(queue->comm, current);
 	queue->priority = priority;
 	queue->fence_context = dma_fence_context_alloc(1);
 	mutex_init(&queue->submit_lock);

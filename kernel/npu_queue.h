@@ -49,6 +49,9 @@ struct npu_queue {
 	struct npu_device *ndev;
 	struct npu_vm *vm;	/* until npu_queue_stop() */
 	u32 number;		/* on the card */
+	u32 context;		/* of vm, on the card */
+	pid_t pid;		/* who made it, for debugging */
+	char comm[TASK_COMM_LEN];
 	u32 handle;		/* in its file */
 	u32 priority;		/* DRM_NPU_PRIORITY_* */
 
@@ -91,6 +94,17 @@ void npu_queue_get(struct npu_queue *queue);
 void npu_queue_put(struct npu_queue *queue);
 /* The file's handle of queue @number on the card; 0 for none. */
 u32 npu_queue_find_handle(struct npu_file *nfile, u32 number);
+
+/*
+ * A reference to the device's first queue with at least number *@number, which
+ * is set to it; NULL at the end.
+ */
+struct npu_queue *npu_queue_next(struct npu_device *ndev, unsigned long *number);
+/* Where packet @index stands in the ring. The caller holds queue->lock and has seen memory. */
+static inline void *npu_queue_packet(struct npu_queue *queue, u64 index)
+{
+	return queue->memory + (index % NPU_RING_PACKETS) * NPU_PACKET_SIZE;
+}
 
 /* Writes a job's packets and its fence, rings. Returns the error it ends with at once. */
 int npu_queue_write(struct npu_queue *queue, struct npu_fence *fence,

@@ -408,6 +408,22 @@ void npu_vm_record_fault(struct npu_vm *vm, const struct npu_vm_fault *fault)
 	vm->fault_count++;
 }
 
+void npu_vm_read_fault(struct npu_device *ndev, u32 context, struct npu_vm_fault *fault,
+		       u64 *count)
+{
+	struct npu_vm *vm;
+
+	*fault = (struct npu_vm_fault){};
+	*count = 0;
+	guard(spinlock)(&ndev->contexts.xa_lock);
+	vm = xa_load(&ndev->contexts, context);
+	if (!vm)
+		return;
+	guard(spinlock)(&vm->fault_lock);
+	*fault = vm->fault;
+	*count = vm->fault_count;
+}
+
 /* ---- ioctls ------------------------------------------------------------------ */
 
 int npu_vm_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)

@@ -43,6 +43,9 @@ void npu_vm_put(struct npu_vm *vm);
 
 /* The caller holds the lock of ndev->contexts, which keeps @vm. */
 void npu_vm_record_fault(struct npu_vm *vm, const struct npu_vm_fault *fault);
+/* The last fault of a context; zero when there is none, or no such context. */
+void npu_vm_read_fault(struct npu_device *ndev, u32 context, struct npu_vm_fault *fault,
+		       u64 *count);
 /* Unmaps a buffer that is about to move, from everywhere; the next job maps it again. */
 void npu_vm_evict_bo(struct npu_bo *bo);
 /* The driver is being unbound: no table is left in the card's reach. */

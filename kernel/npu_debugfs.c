@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+// Copyright The npu authors
+/*
+ * debugfs, in /sys/kernel/debug/accel/N:
+ *
+ *	queues		one line for each queue on the card
+ *	vms		one line for each address space
+ *	firmware_log	the log that the firmware keeps
+ */
+#include <linux/ctype.h>
+#include <linux/dma-mapping.h>
+#include <linux/seq_file.h>
+
+#include <drm/drm_debugfs.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_print.h>
+
+#include "npu_debugfs.h"
+#include "npu_device.h"
+#include "npu_queue.h"
+#include "npu_vm.h"
+
+#define NPU_LOG_CHUNK PAGE_SIZE
+/* The firmware keeps some KiB; a card that never ends its log does not hold us. */
+#define NPU_LOG_CHUNKS_MAX 16
+
+/* Text from the card: one line a line, nothing but printable characters. */
+static void npu_debugfs_print_text(struct drm_printer *p, const char *indent, const char *text,
+				   u32 size, bool *line_start)
+{
+	for (u32 i = 0; i < size; i++) {
+		char c = text[i];
+
+		if (*line_start)
+			drm_puts(p, indent);
+		*line_start = c == '\n';
+		drm_printf(p, "%c", c == '\n' || (isascii(c) && isprint(c)) ? c : '?');
+	}
+}
+
+void npu_debugfs_print_log(struct npu_device *ndev, struct drm_printer *p, const char *indent)
+{
+	struct npu_admin_buffer_args args = { .size = NPU_LOG_CHUNK };
+	struct npu_admin_buffer_result result;
+	bool line_start = true;
+	dma_addr_t dma;
+	char *text;
+	int idx;
+
+	/* The buffer must be gone before the device is. */
+	if (!drm_dev_enter(&ndev->drm, &idx))
+		return;
+	text = dma_alloc_coherent(&ndev->pdev->dev, NPU_LOG_CHUNK, &dma, GFP_KERNEL);
+	if (!text)
+		goto exit;
+	args.address = dma;
+	for (int i = 0; i < NPU_LOG_CHUNKS_MAX; i++) {
+		if (npu_admin_run(ndev, NPU_ADMIN_LOG_READ, &args, sizeof(args), &result,
+				  sizeof(result)) || !result.written)
+			break;
+		npu_debugfs_print_text(p, indent, text, min_t(u32, result.written, NPU_LOG_CHUNK),
+				       &line_start);
+		args.cursor = result.cursor + result.written;
+	}
+	if (!line_start)
+		drm_puts(p, "\n");
+	dma_free_coherent(&ndev->pdev->dev, NPU_LOG_CHUNK, text, dma);
+exit:
+	drm_dev_exit(idx);
+}
+
+static struct npu_device *npu_debugfs_device(struct seq_file *m)
+{
+	struct drm_debugfs_entry *entry = m->private;
+
+	return to_npu_device(entry->dev);
+}
+
+static int npu_debugfs_log_show(struct seq_file *m, void *data)
+{
+	struct drm_printer p = drm_seq_file_printer(m);
+
+	npu_debugfs_print_log(npu_debugfs_device(m), &p, "");
+	return 0;
+}
+
+static int npu_debugfs_queues_show(struct seq_file *m, void *data)
+{
+	struct npu_device *ndev = npu_debugfs_device(m);
+	struct npu_queue *queue;
+
+	seq_puts(m, "queue context priority state error       tail    emitted  completed       jobs    busy_ns pid     process\n");
+	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
+		u64 busy = npu_queue_busy_ns(queue);
+
+		spin_lock_irq(&queue->lock);
+		seq_printf(m, "%5u %7u %8u %5u %5d %10llu %10llu %10llu %10llu %10llu %-7d %s\n",
+			   queue->number, queue->context, queue->priority, queue->state,
+			   queue->error, queue->tail, queue->emitted, queue->completed,
+			   queue->jobs_done, busy, queue->pid, queue->comm);
+		spin_unlock_irq(&queue->lock);
+		npu_queue_put(queue);
+	}
+	return 0;
+}
+
+static int npu_debugfs_vms_show(struct seq_file *m, void *data)
+{
+	struct npu_device *ndev = npu_debugfs_device(m);
+	unsigned long context;
+	struct npu_vm *vm;
+
+	seq_puts(m, "context     faults last_fault_va\n");
+	xa_lock(&ndev->contexts);
+	xa_for_each(&ndev->contexts, context, vm)
+		seq_printf(m, "%7lu %10llu 0x%llx\n", context, vm->fault_count, vm->fault.va);
+	xa_unlock(&ndev->contexts);
+	return 0;
+}
+
+static const struct drm_debugfs_info npu_debugfs_files[] = {
+	{ "queues", npu_debugfs_queues_show },
+	{ "vms", npu_debugfs_vms_show },
+	{ "firmware_log", npu_debugfs_log_show },
+};
+
+void npu_debugfs_init(struct npu_device *ndev)
+{
+	drm_debugfs_add_files(&ndev->drm, npu_debugfs_files, ARRAY_SIZE(npu_debugfs_files));
+}
