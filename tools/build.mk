@@ -18,7 +18,14 @@ $(eval $(call archive,libnpu-run,$(npu_run_src)))
 npu_run_libs := $(O)/lib/libnpu-run.a $(tools_archive) $(O)/lib/libnpu.so -ljson-c -lm
 $(eval $(call program,npu-run,tools/npu-run/main.c,$(npu_run_libs)))
 
-npu_tools := $(addprefix $(O)/bin/,npu-fw npu-run)
+# Likewise. live.c alone asks the card.
+npu_smi_src := $(addprefix tools/npu-smi/,card.c client.c field.c grid.c list.c live.c module.c \
+	pci_name.c query.c report.c sample.c smi.c sysfs.c table.c)
+$(eval $(call archive,libnpu-smi,$(npu_smi_src)))
+npu_smi_libs := $(O)/lib/libnpu-smi.a $(tools_archive) $(O)/lib/libnpu.so -ljson-c -lpci -lkmod -lm
+$(eval $(call program,npu-smi,tools/npu-smi/main.c,$(npu_smi_libs)))
+
+npu_tools := $(addprefix $(O)/bin/,npu-fw npu-run npu-smi)
 ALL += $(npu_tools)
 INSTALL_BIN += $(npu_tools)
-INSTALL_MAN += tools/npu-fw/npu-fw.1 tools/npu-run/npu-run.1
+INSTALL_MAN += tools/npu-fw/npu-fw.1 tools/npu-run/npu-run.1 tools/npu-smi/npu-smi.1

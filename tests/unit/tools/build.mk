@@ -13,3 +13,8 @@ $(O)/tests/tools-npu-fw: $(O)/bin/npu-fw $(O)/firmware/npu-fw.elf
 npu_run_test_libs := $(O)/lib/libnpu-run.a $(O)/lib/libtools-common.a $(O)/lib/libnpu.so -ljson-c -lm
 $(eval $(call unit_test,tools-tensor-files,tests/unit/tools/test_tensor_files.c,$(npu_run_test_libs)))
 $(eval $(call unit_test,tools-results,tests/unit/tools/test_results.c,$(npu_run_test_libs)))
+
+npu_smi_test_libs := $(O)/lib/libnpu-smi.a $(O)/lib/libtools-common.a $(O)/lib/libnpu.so \
+	-ljson-c -lpci -lkmod -lm
+$(eval $(call unit_test,tools-smi-screens,tests/unit/tools/test_smi_screens.c tests/unit/tools/machine.c,$(npu_smi_test_libs)))
+$(eval $(call unit_test,tools-smi-parts,tests/unit/tools/test_smi_parts.c tests/unit/tools/machine.c,$(npu_smi_test_libs)))
