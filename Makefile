@@ -113,7 +113,7 @@ deps-check:
 # The sub-make sees the packages that were just installed.
 .PHONY: run
 run: deps-run
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all demo
 	@tests/vm/demo
 
 .PHONY: check
@@ -133,7 +133,7 @@ install: all install-module
 		$(DESTDIR)$(udevdir)
 	$(INSTALL) -m 755 $(INSTALL_BIN) $(DESTDIR)$(bindir)
 	for f in $(INSTALL_LIB); do cp -P $$f $(DESTDIR)$(libdir)/; done
-	sed 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|; s|@includedir@|$(includedir)|; s|@VERSION@|$(VERSION)|' \
+	sed 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|; s|@includedir@|$(includedir)|; s|@VERSION@|$(VERSION)|g' \
 		libnpu/libnpu.pc.in > $(DESTDIR)$(libdir)/pkgconfig/libnpu.pc
 	$(INSTALL) -m 644 $(INSTALL_HEADERS) $(DESTDIR)$(includedir)
 	$(INSTALL) -m 644 uapi/npu/*.h $(DESTDIR)$(includedir)/npu
@@ -149,7 +149,7 @@ install-module:
 			! -name '*.mod.c'); do \
 		$(INSTALL) -D -m 644 $$f $(DESTDIR)$(dkmsdir)/$$f || exit 1; \
 	done
-	sed 's|@VERSION@|$(VERSION)|' dkms.conf > $(DESTDIR)$(dkmsdir)/dkms.conf
+	sed 's|@VERSION@|$(VERSION)|g' dkms.conf > $(DESTDIR)$(dkmsdir)/dkms.conf
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(INSTALL_BIN))) \
