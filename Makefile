@@ -40,6 +40,16 @@ ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden -pthread $(WARNINGS) \
 ALL_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	       -DNPU_VERSION='"$(VERSION)"' $(CPPFLAGS)
 
+# V=1 shows the commands, without it their products.
+ifneq ($(V),1)
+.SILENT:
+say = echo '  $(1)	$(2)'
+else
+say = true
+endif
+# As many at once as there are processors, for the targets that people type.
+jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
 ALL :=
 UNIT_TESTS :=
 VM_TESTS :=
@@ -58,6 +68,7 @@ objs = $(patsubst %.c,$(O)/obj/%.o,$(1))
 define program
 $(O)/bin/$(1): $(call objs,$(2)) $(filter %.a %.so,$(3))
 	@mkdir -p $$(@D)
+	@$$(call say,LD,$$@)
 	$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -Wl,-rpath,'$$$$ORIGIN/../lib' -o $$@ $(call objs,$(2)) $(3)
 -include $(patsubst %.o,%.d,$(call objs,$(2)))
 endef
@@ -66,6 +77,7 @@ endef
 define archive
 $(O)/lib/$(1).a: $(call objs,$(2))
 	@mkdir -p $$(@D)
+	@$$(call say,AR,$$@)
 	rm -f $$@ && $$(AR) rcs $$@ $(call objs,$(2))
 -include $(patsubst %.o,%.d,$(call objs,$(2)))
 endef
@@ -75,6 +87,7 @@ define unit_test
 UNIT_TESTS += $(O)/tests/$(1)
 $(O)/tests/$(1): $(call objs,$(2)) $(filter %.a %.so,$(3))
 	@mkdir -p $$(@D)
+	@$$(call say,LD,$$@)
 	$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -Wl,-rpath,'$$$$ORIGIN/../lib' -o $$@ $(call objs,$(2)) $(3) -lcmocka
 -include $(patsubst %.o,%.d,$(call objs,$(2)))
 endef
@@ -85,6 +98,7 @@ define vm_test
 VM_TESTS += $(O)/tests/vm/$(1)
 $(O)/tests/vm/$(1): $(call objs,$(2)) $(filter %.a %.so,$(3))
 	@mkdir -p $$(@D)
+	@$$(call say,LD,$$@)
 	$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -Wl,-rpath,'$$$$ORIGIN/../../lib' -o $$@ $(call objs,$(2)) $(3)
 -include $(patsubst %.o,%.d,$(call objs,$(2)))
 endef
@@ -93,6 +107,7 @@ include $(sort $(wildcard */build.mk tests/*/build.mk tests/*/*/build.mk))
 
 $(O)/obj/%.o: %.c
 	@mkdir -p $(@D)
+	@$(call say,CC,$@)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 all: $(ALL)
@@ -113,18 +128,24 @@ deps-check:
 # The sub-make sees the packages that were just installed.
 .PHONY: run
 run: deps-run
-	@$(MAKE) --no-print-directory all demo
+	@$(MAKE) --no-print-directory $(jobs) all demo
 	@tests/vm/demo
 
 .PHONY: check
 check: deps-check
-	@$(MAKE) --no-print-directory WERROR=1 tests
+	@$(MAKE) --no-print-directory $(jobs) WERROR=1 tests
 	@O=$(O) tests/check
 
 # One stage alone: make check-lint, check-abi, check-unit, check-kernel, check-vm.
 check-%: deps-check
-	@$(MAKE) --no-print-directory WERROR=1 tests
+	@$(MAKE) --no-print-directory $(jobs) WERROR=1 tests
 	@O=$(O) tests/check $*
+
+# The unit tests under the address and undefined-behaviour sanitizers.
+.PHONY: sanitize
+sanitize: deps-check
+	@$(MAKE) --no-print-directory $(jobs) SAN=1 O=$(O)-asan WERROR=1 tests
+	@O=$(O)-asan tests/check unit
 
 .PHONY: install install-module uninstall
 install: all install-module
@@ -167,10 +188,11 @@ help:
 	@echo 'make            everything but the kernel module, into build/'
 	@echo 'make run        boot a VM with the card, load the driver, run real inference'
 	@echo 'make check      all tests (check-lint, -abi, -unit, -kernel, -vm: one stage)'
+	@echo 'make sanitize   the unit tests under the address and undefined-behaviour sanitizers'
 	@echo 'make install    DESTDIR=, prefix=$(prefix); the module as DKMS source'
 	@echo 'make uninstall  take it away again'
 	@echo 'make clean      remove build/; the VM cache stays (tests/vm/run --help)'
-	@echo 'Options: WERROR=1 warnings are errors; SAN=1 address and undefined-behaviour'
+	@echo 'Options: V=1 shows the commands; WERROR=1 warnings are errors; SAN=1 address and undefined-behaviour'
 	@echo '         sanitizers, SAN=thread ThreadSanitizer (give each an O= of its own)'
 
 .PHONY: clean
