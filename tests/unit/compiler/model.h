@@ -7,6 +7,7 @@
 #ifndef TEST_MODEL_H
 #define TEST_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

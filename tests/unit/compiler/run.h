@@ -7,6 +7,7 @@
 #ifndef TEST_RUN_H
 #define TEST_RUN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
