@@ -19,4 +19,4 @@ $(eval $(call unit_test,compiler-$(1),tests/unit/compiler/test_$(1).c,$(compiler
 $(call objs,tests/unit/compiler/test_$(1).c): | $(O)/gen/compiler/onnx.pb-c.h
 endef
 
-$(foreach name,digits math window layout quant,$(eval $(call compiler_test,$(name))))
+$(foreach name,digits math window layout quant builder refusals hostile,$(eval $(call compiler_test,$(name))))

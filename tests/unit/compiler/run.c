@@ -82,6 +82,43 @@ static const Elf64_Shdr *section(const struct compiled *c, const char *name)
 	return NULL;
 }
 
+/* First and last byte of a tensor in its base, bounds of what it touches. */
+static void bounds(const struct npu_tensor *t, int64_t *low, int64_t *high)
+{
+	static const int sizes[NPU_TYPE_COUNT] = { 0, 4, 2, 2, 1, 1, 2, 4, 8, 1, 1 };
+
+	*low = *high = 0;
+	for (unsigned int i = 0; i < t->rank; i++) {
+		const int64_t reach = (int64_t)(t->extent[i] - 1) * t->stride[i];
+
+		*(reach < 0 ? low : high) += reach;
+	}
+	*low = (int64_t)t->offset + *low * sizes[t->type];
+	*high = (int64_t)t->offset + (*high + 1) * sizes[t->type] - 1;
+}
+
+/* No operation may read what it writes: npu_isa.h. The engine does not look. */
+static void check_overlap(const void *code)
+{
+	const struct npu_program *program = code;
+	const char *at = (const char *)(program + 1);
+
+	for (uint32_t i = 0; i < program->op_count; i++) {
+		const struct npu_op *op = (const void *)at;
+		const struct npu_tensor *t = (const void *)(op + 1);
+		int64_t low[2], high[2];
+
+		bounds(&t[0], &low[0], &high[0]);
+		for (unsigned int j = 1; j < op->tensor_count; j++) {
+			bounds(&t[j], &low[1], &high[1]);
+			if (t[j].type != NPU_TYPE_NONE && t[j].base == t[0].base &&
+			    low[0] <= high[1] && low[1] <= high[0])
+				fail_msg("operation %u writes what it reads", i);
+		}
+		at = (const char *)(t + op->tensor_count);
+	}
+}
+
 void run(const struct compiled *c, const void *const *inputs, void *const *outputs)
 {
 	const Elf64_Shdr *code = section(c, NPU_GRAPH_SECTION_CODE);
@@ -94,6 +131,7 @@ void run(const struct compiled *c, const void *const *inputs, void *const *outpu
 	struct engine_error error;
 	unsigned int in = 0, out = 0;
 
+	check_overlap((char *)c->file + code->sh_offset);
 	bases[NPU_GRAPH_BASE_WEIGHTS].flags = NPU_BASE_READ;
 	if (weights) {
 		bases[NPU_GRAPH_BASE_WEIGHTS].data = (char *)c->file + weights->sh_offset;
