@@ -20,3 +20,9 @@ $(call objs,tests/unit/compiler/test_$(1).c): | $(O)/gen/compiler/onnx.pb-c.h
 endef
 
 $(foreach name,digits math window layout quant builder refusals hostile,$(eval $(call compiler_test,$(name))))
+
+# The program npu-compile, with what the tools' tests run programs with.
+$(O)/obj/tests/unit/compiler/test_tool.o: CPPFLAGS += -Itests/unit/tools
+$(eval $(call unit_test,compiler-tool,tests/unit/compiler/test_tool.c tests/unit/tools/command.c,$(compiler_test_libs) -ljson-c))
+$(O)/obj/tests/unit/compiler/test_tool.o: | $(O)/gen/compiler/onnx.pb-c.h
+$(O)/tests/compiler-tool: $(O)/bin/npu-compile $(O)/bin/npu-run $(O)/models/digits-int8.npu
