@@ -333,7 +333,7 @@ static void random_transpose(struct program *p, const struct pair *x)
 	}
 	y = add(p, npuc_transpose(p->graph, x->value, perm));
 	for (size_t i = 0; i < y->count; i++) {
-		size_t at[NPU_RANK_MAX], rest = i, index = 0;
+		size_t at[NPU_RANK_MAX] = { 0 }, rest = i, index = 0;
 
 		for (unsigned int d = rank; d-- > 0;) {
 			at[perm[d]] = rest % npuc_value_extent(y->value)[d];

@@ -344,7 +344,7 @@ static void pools_pad_automatically(void **state)
 
 static void global_pools(void **state)
 {
-	float x[2 * 3 * 4 * 5], got[6], average[6] = { 0 }, max[6];
+	float x[2 * 3 * 4 * 5], got[6], average[6] = { 0 }, max[6] = { 0 };
 	struct model *m;
 
 	fill_random(x, 120, 9);
