@@ -12,3 +12,4 @@ $(eval $(call vm_test,libnpu_job,$(vm_programs)/libnpu_job.c $(vm_rig),$(vm_libn
 $(eval $(call vm_test,libnpu_model,$(vm_programs)/libnpu_model.c $(vm_programs)/digits.c $(vm_builder) $(vm_rig),$(vm_libnpu) -lsodium -lm))
 $(eval $(call vm_test,libnpu_threads,$(vm_programs)/libnpu_threads.c $(vm_programs)/digits.c $(vm_rig),$(vm_libnpu) -lm))
 $(eval $(call vm_test,example,$(vm_programs)/example.c $(vm_programs)/tap.c,))
+$(eval $(call vm_test,libnpu_loss,$(vm_programs)/libnpu_loss.c $(vm_rig),$(vm_libnpu)))
