@@ -43,8 +43,7 @@ static int setup(void **state)
 	struct tree *t = calloc(1, sizeof(*t));
 
 	strcpy(t->root, P_tmpdir "/npu-test-XXXXXX");
-	if (!mkdtemp(t->root))
-		return -1;
+	assert_non_null(mkdtemp(t->root));
 	snprintf(t->sysfs, sizeof(t->sysfs), "%s/sys", t->root);
 	snprintf(t->dev, sizeof(t->dev), "%s/dev", t->root);
 	run("mkdir -p %s/devices %s/class/accel %s/accel", t->sysfs, t->sysfs, t->dev);

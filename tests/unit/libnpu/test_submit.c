@@ -710,7 +710,7 @@ static void a_queue_tells_its_usage(void **state)
 
 static void run_copies_in_and_out(void **state)
 {
-	float x[4] = { 1, 2, 3, 4 }, y[4];
+	float x[4] = { 1, 2, 3, 4 }, y[4] = { 0 };
 	const struct npu_array in = { .data = x, .size = sizeof(x) };
 	const struct npu_array out = { .data = y, .size = sizeof(y), .type = NPU_TYPE_F32, .rank = 2,
 				       .extent = { 1, 4 } };
@@ -729,7 +729,7 @@ static void run_copies_in_and_out(void **state)
 
 static void run_refuses_other_shapes_types_and_sizes(void **state)
 {
-	float x[4] = { 0 }, y[4];
+	float x[4] = { 0 }, y[4] = { 0 };
 	struct npu_array in = { .data = x, .size = sizeof(x) }, good = in;
 	const struct npu_array out = { .data = y, .size = sizeof(y) };
 	struct rig *r = *state;
@@ -770,7 +770,7 @@ static void run_refuses_other_shapes_types_and_sizes(void **state)
 
 static void run_starts_afresh_after_a_failure(void **state)
 {
-	float x[4] = { 0 }, y[4];
+	float x[4] = { 0 }, y[4] = { 0 };
 	const struct npu_array in = { .data = x, .size = sizeof(x) };
 	const struct npu_array out = { .data = y, .size = sizeof(y) };
 	struct rig *r = *state;
@@ -791,7 +791,7 @@ static void no_failed_request_leaks(void **state)
 
 	for (unsigned int n = 1; n < 200; n++) {
 		struct rig r = { .file = file };
-		float x[4] = { 0 }, y[4];
+		float x[4] = { 0 }, y[4] = { 0 };
 		const struct npu_array in = { .data = x, .size = sizeof(x) };
 		const struct npu_array out = { .data = y, .size = sizeof(y) };
 		struct npu_job *job;
@@ -868,7 +868,7 @@ static void *hammer(void *opaque)
 static void *run_often(void *opaque)
 {
 	struct worker *w = opaque;
-	float x[4] = { 5 }, y[4];
+	float x[4] = { 5 }, y[4] = { 0 };
 	const struct npu_array in = { .data = x, .size = sizeof(x) };
 	const struct npu_array out = { .data = y, .size = sizeof(y) };
 
