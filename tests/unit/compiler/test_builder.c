@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Copyright The npu authors
 /*
- * The C interface, and random graphs: thousands of small programs of views
- * and arithmetic, each computed once by the compiled graph and once by an
+ * The C interface, and random graphs: thousands of small programs of views,
+ * arithmetic and quantisation, each computed once by the compiled graph and once by an
  * interpreter that copies at every step. Whatever the compiler does about
- * memory must not show.
+ * memory, and where it finds int8, must not show.
  */
 #include <errno.h>
 #include <math.h>
@@ -204,6 +204,44 @@ static void equal_constants_are_stored_once(void **state)
 	compiled_free(&c);
 }
 
+static void long_programs_are_planned_too(void **state)
+{
+	/* 6000 results, of which every tenth is read again at the end. */
+	enum { STEPS = 6000, EVERY = 10 };
+	const uint32_t shape[2] = { 4, 8 };
+	const float one = 1;
+	float x[32], got[32], want[32] = { 0 };
+	const void *input = x;
+	void *output = got;
+	struct npuc_graph *graph;
+	struct npuc_value *v, *sum, *step, *kept[STEPS / EVERY];
+	struct compiled c;
+
+	fill_random(x, 32, 8);
+	assert_int_equal(npuc_graph_create("", &graph), 0);
+	v = npuc_input(graph, "x", NPU_TYPE_F32, 2, shape);
+	step = npuc_constant(graph, NPU_TYPE_F32, 0, NULL, &one);
+	for (int i = 0; i < STEPS; i++) {
+		v = npuc_binary(graph, NPU_BINARY_ADD, v, step);
+		if (i % EVERY == 0)
+			kept[i / EVERY] = v;
+	}
+	sum = kept[0];
+	for (int i = 1; i < STEPS / EVERY; i++)
+		sum = npuc_binary(graph, NPU_BINARY_ADD, sum, kept[i]);
+	npuc_output(graph, "y", sum);
+	c = compile_graph(graph);
+	/* What is kept, what is being made and read, and nothing more. */
+	assert_true(c.report.scratch_bytes <= (STEPS / EVERY + 3) * sizeof(x));
+	run(&c, &input, &output);
+	for (int i = 0; i < STEPS; i += EVERY) {
+		for (int j = 0; j < 32; j++)
+			want[j] += x[j] + (float)(i + 1);
+	}
+	assert_close(got, want, 32);
+	compiled_free(&c);
+}
+
 /* ---- random graphs ---- */
 
 #define VALUES_MAX 40
@@ -297,6 +335,52 @@ static void random_unary(struct program *p, const struct pair *x)
 
 	for (size_t i = 0; i < y->count; i++)
 		y->data[i] = -x->data[i];
+}
+
+static void random_activation(struct program *p, const struct pair *x)
+{
+	const uint8_t kind = pick(p, 2) ? NPU_ACT_RELU : NPU_ACT_CLIP;
+	struct pair *y = add(p, npuc_activate(p->graph, kind, -0.25f, 0.5f, x->value));
+
+	for (size_t i = 0; i < y->count; i++)
+		y->data[i] = kind == NPU_ACT_RELU ? fmaxf(x->data[i], 0) :
+						    fminf(fmaxf(x->data[i], -0.25f), 0.5f);
+}
+
+/* Through int8 and back. Scales repeat, so that some meet their like. */
+static void random_quantisation(struct program *p, const struct pair *x)
+{
+	static const float scales[3] = { 0.01f, 0.013f, 0.0078125f };
+	const uint8_t type = pick(p, 2) ? NPU_TYPE_U8 : NPU_TYPE_I8;
+	const int32_t low = type == NPU_TYPE_U8 ? 0 : -128, zero = low + 100 + (int32_t)pick(p, 2) * 28;
+	const float scale = scales[pick(p, 3)];
+	struct npuc_value *q = npuc_quantise(p->graph, x->value, type, 1, &scale, &zero, 0);
+	struct pair *y = add(p, npuc_dequantise(p->graph, q, 1, &scale, &zero, 0));
+
+	for (size_t i = 0; i < y->count; i++) {
+		const long value = lrintf(x->data[i] / scale) + zero;
+
+		y->data[i] = (float)((value < low ? low : value > low + 255 ? low + 255 : value) - zero) *
+			     scale;
+	}
+}
+
+/* The maximum of neighbours along the last dimension of three. */
+static void random_pool(struct program *p, const struct pair *x)
+{
+	const struct npuc_window window = { .spatial = 1, .kernel = { 2 }, .stride = { 1 },
+					    .dilation = { 1 }, .pad_begin = { 1 } };
+	uint32_t width;
+	struct pair *y;
+
+	if (npuc_value_rank(x->value) != 3) {
+		random_unary(p, x);
+		return;
+	}
+	width = npuc_value_extent(x->value)[2];
+	y = add(p, npuc_pool(p->graph, NPU_POOL_MAX, x->value, &window, 0));
+	for (size_t i = 0; i < y->count; i++)
+		y->data[i] = i % width ? fmaxf(x->data[i], x->data[i - 1]) : x->data[i];
 }
 
 static void random_reshape(struct program *p, const struct pair *x)
@@ -421,9 +505,19 @@ static void check_random_graph(uint64_t seed)
 		/* Mostly what was made last, so that chains grow. */
 		struct pair *x = &p.values[pick(&p, 3) ? p.count - 1 : pick(&p, p.count)];
 
-		switch (pick(&p, 6)) {
+		switch (pick(&p, 10)) {
 		case 0:
 			random_binary(&p, x);
+			break;
+		case 6:
+			random_activation(&p, x);
+			break;
+		case 7:
+		case 8:
+			random_quantisation(&p, x);
+			break;
+		case 9:
+			random_pool(&p, x);
 			break;
 		case 1:
 			random_unary(&p, x);
@@ -467,7 +561,7 @@ static void check_random_graph(uint64_t seed)
 
 static void random_graphs_are_computed_right(void **state)
 {
-	for (uint64_t seed = 1; seed <= 5000; seed++)
+	for (uint64_t seed = 1; seed <= 10000; seed++)
 		check_random_graph(seed * 1000003);
 }
 
@@ -480,6 +574,7 @@ int main(void)
 		cmocka_unit_test(a_graph_is_compiled_once),
 		cmocka_unit_test(names_of_inputs_and_outputs_are_checked),
 		cmocka_unit_test(equal_constants_are_stored_once),
+		cmocka_unit_test(long_programs_are_planned_too),
 		cmocka_unit_test(random_graphs_are_computed_right),
 	};
 
