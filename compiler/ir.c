@@ -435,6 +435,8 @@ void npuc_graph_destroy(struct npuc_graph *graph)
 		free(graph->allocations);
 		graph->allocations = next;
 	}
+	if (graph->model)
+		graph->model_free(graph->model);
 	free(graph->error_text);
 	free(graph);
 }

@@ -125,6 +125,8 @@ struct compiled_op;
 struct npuc_graph {
 	const char *name;
 	struct allocation *allocations;
+	void *model;		/* what constants may point into, freed with the graph */
+	void (*model_free)(void *model);
 
 	int error;
 	char *error_text;	/* NULL when even its memory was not there */

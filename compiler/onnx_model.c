@@ -466,6 +466,11 @@ static const char *other_format(const uint8_t *data, size_t size)
 	return "it cannot be read as one, perhaps it is cut off";
 }
 
+static void free_model(void *model)
+{
+	onnx__model_proto__free_unpacked(model, NULL);
+}
+
 int npuc_import_onnx(struct npuc_graph *graph, const void *data, size_t size,
 		     const struct npuc_onnx_options *options)
 {
@@ -478,7 +483,7 @@ int npuc_import_onnx(struct npuc_graph *graph, const void *data, size_t size,
 	if (options && options->size)
 		memcpy(&onnx.options, options, options->size < sizeof(onnx.options) ?
 						       options->size : sizeof(onnx.options));
-	if (graph->first || graph->input_count || graph->output_count)
+	if (graph->first || graph->input_count || graph->output_count || graph->model)
 		return ir_fail(graph, -EINVAL, "a model can only be read into an empty graph");
 	if (!size)
 		return ir_fail(graph, -EINVAL, "not an ONNX model: the file is empty");
@@ -488,6 +493,8 @@ int npuc_import_onnx(struct npuc_graph *graph, const void *data, size_t size,
 	model = onnx__model_proto__unpack(NULL, size, data);
 	if (!model)
 		return ir_fail(graph, -EINVAL, "not an ONNX model: %s", other_format(data, size));
+	graph->model = model;
+	graph->model_free = free_model;
 	ret = check_version(&onnx, model);
 	if (!ret) {
 		onnx.proto = model->graph;
@@ -495,6 +502,5 @@ int npuc_import_onnx(struct npuc_graph *graph, const void *data, size_t size,
 	}
 	while (onnx.names)
 		tdelete(*(struct onnx_name **)onnx.names, &onnx.names, by_name);
-	onnx__model_proto__free_unpacked(model, NULL);
 	return ret;
 }

@@ -118,67 +118,73 @@ static int narrow(struct onnx *onnx, const Onnx__TensorProto *t, uint8_t type, v
 	return 0;
 }
 
-static int fill(struct onnx *onnx, const Onnx__TensorProto *t, const struct shape *shape,
-		void *data)
+/* Elements that stand in the fields of their types; NULL with the error recorded. */
+static void *typed_data(struct onnx *onnx, const Onnx__TensorProto *t, const struct shape *shape)
 {
-	const uint64_t count = shape_count(shape), bytes = shape_bytes(shape);
-	size_t held;
+	const uint64_t count = shape_count(shape);
+	const size_t held = shape->type == NPU_TYPE_F32 ? t->n_float_data :
+			    shape->type == NPU_TYPE_I64 ? t->n_int64_data : t->n_int32_data;
+	void *data;
 
-	if (t->data_location == 1)
-		return onnx_external(onnx, t, data, bytes);
-	if (t->has_raw_data) {
-		if (t->raw_data.len != bytes)
-			return tensor_fail(onnx, t, -EINVAL, "has %zu bytes; its shape needs %llu",
-					   t->raw_data.len, (unsigned long long)bytes);
-		if (bytes)
-			memcpy(data, t->raw_data.data, bytes);
-		for (uint64_t i = 0; shape->type == NPU_TYPE_BOOL && i < count; i++) {
-			if (((const uint8_t *)data)[i] > 1)
-				return tensor_fail(onnx, t, -EINVAL, "holds a bool of %u",
-						   ((const uint8_t *)data)[i]);
-		}
-		return 0;
+	if (held != count) {
+		tensor_fail(onnx, t, -EINVAL, "has %zu elements; its shape needs %llu", held,
+			    (unsigned long long)count);
+		return NULL;
 	}
-	held = shape->type == NPU_TYPE_F32 ? t->n_float_data :
-	       shape->type == NPU_TYPE_I64 ? t->n_int64_data : t->n_int32_data;
-	if (held != count)
-		return tensor_fail(onnx, t, -EINVAL, "has %zu elements; its shape needs %llu", held,
-				   (unsigned long long)count);
-	if (shape->type != NPU_TYPE_F32 && shape->type != NPU_TYPE_I64)
-		return narrow(onnx, t, shape->type, data);
-	if (bytes)
-		memcpy(data, shape->type == NPU_TYPE_F32 ? (const void *)t->float_data :
-							   (const void *)t->int64_data, bytes);
-	return 0;
+	if (shape->type == NPU_TYPE_F32)
+		return t->float_data;
+	if (shape->type == NPU_TYPE_I64)
+		return t->int64_data;
+	data = ir_alloc(onnx->graph, shape_bytes(shape), 1);
+	return data && !narrow(onnx, t, shape->type, data) ? data : NULL;
+}
+
+/* The bytes as they stand in the model, which lives as long as the graph. */
+static void *raw_data(struct onnx *onnx, const Onnx__TensorProto *t, const struct shape *shape)
+{
+	const uint64_t bytes = shape_bytes(shape);
+
+	if (t->raw_data.len != bytes) {
+		tensor_fail(onnx, t, -EINVAL, "has %zu bytes; its shape needs %llu", t->raw_data.len,
+			    (unsigned long long)bytes);
+		return NULL;
+	}
+	for (uint64_t i = 0; shape->type == NPU_TYPE_BOOL && i < bytes; i++) {
+		if (t->raw_data.data[i] > 1) {
+			tensor_fail(onnx, t, -EINVAL, "holds a bool of %u", t->raw_data.data[i]);
+			return NULL;
+		}
+	}
+	return t->raw_data.data;
+}
+
+static void *external_data(struct onnx *onnx, const Onnx__TensorProto *t,
+			   const struct shape *shape)
+{
+	void *data = ir_alloc(onnx->graph, shape_bytes(shape), 1);
+
+	return data && !onnx_external(onnx, t, data, shape_bytes(shape)) ? data : NULL;
 }
 
 struct npuc_value *onnx_constant(struct onnx *onnx, const Onnx__TensorProto *tensor)
 {
+	/* What an empty list points at: a constant has data. */
+	static const uint64_t nothing;
+	struct npuc_graph *graph = onnx->graph;
 	struct shape shape = { 0 };
 	struct npuc_value *value;
-	void *data;
+	const void *data;
 
 	if (shape_of(onnx, tensor, &shape))
 		return NULL;
-	/* Before memory is taken for a shape that the bytes cannot fill. */
-	if (tensor->data_location != 1 && !tensor->has_raw_data &&
-	    shape_count(&shape) != tensor->n_float_data + tensor->n_int32_data + tensor->n_int64_data) {
-		tensor_fail(onnx, tensor, -EINVAL, "has %zu elements; its shape needs %llu",
-			    tensor->n_float_data + tensor->n_int32_data + tensor->n_int64_data,
-			    (unsigned long long)shape_count(&shape));
+	data = tensor->data_location == 1 ? external_data(onnx, tensor, &shape) :
+	       tensor->has_raw_data ? raw_data(onnx, tensor, &shape) :
+				      typed_data(onnx, tensor, &shape);
+	if (graph->error)
 		return NULL;
-	}
-	if (tensor->has_raw_data && tensor->raw_data.len != shape_bytes(&shape)) {
-		tensor_fail(onnx, tensor, -EINVAL, "has %zu bytes; its shape needs %llu",
-			    tensor->raw_data.len, (unsigned long long)shape_bytes(&shape));
-		return NULL;
-	}
-	data = ir_alloc(onnx->graph, shape_bytes(&shape), 1);
-	if (!data || fill(onnx, tensor, &shape, data))
-		return NULL;
-	value = ir_constant(onnx->graph, &shape, data);
+	value = ir_constant(graph, &shape, data ? data : &nothing);
 	if (value)
-		value->name = ir_strdup(onnx->graph, tensor->name ? tensor->name : "");
-	onnx->graph->fold_bytes += shape_bytes(&shape) * IR_FOLD_FACTOR;
+		value->name = ir_strdup(graph, tensor->name ? tensor->name : "");
+	graph->fold_bytes += shape_bytes(&shape) * IR_FOLD_FACTOR;
 	return value;
 }
