@@ -116,7 +116,7 @@ void cp_wake(struct command_processor *cp)
 static uint64_t doorbell(const struct command_processor *cp, uint32_t queue)
 {
 	return __atomic_load_n((uint64_t *)(cp->card->doorbells + NPU_DOORBELL_PAGE(queue)),
-			       __ATOMIC_ACQUIRE);
+			       __ATOMIC_SEQ_CST);
 }
 
 static struct mmu_access ring_access(const struct slot *s)
@@ -167,7 +167,8 @@ static void set_need_wake(struct command_processor *cp, struct slot *s, bool nee
 	control = control_map(cp, s, &window, &fault);
 	if (!control)
 		return;
-	__atomic_store_n(&control->need_wake, need, __ATOMIC_RELEASE);
+	/* In one order with doorbell() and the producer's barrier between tail and need_wake. */
+	__atomic_store_n(&control->need_wake, need, __ATOMIC_SEQ_CST);
 	control_unmap(cp, s, &window);
 	s->awake = !need;
 }
@@ -240,10 +241,9 @@ static void retire(struct command_processor *cp, struct slot *s)
 	__atomic_store_n(&control->busy_ns, s->busy_start + s->busy_ns, __ATOMIC_RELAXED);
 	__atomic_store_n(&control->energy_nj, s->energy_start + s->energy_pj / 1000,
 			 __ATOMIC_RELAXED);
-	__atomic_store_n(&control->head, s->head, __ATOMIC_RELEASE);
-	/* Pairs with the producer's barrier between arming and looking again. */
-	atomic_thread_fence(memory_order_seq_cst);
-	armed = __atomic_load_n(&control->event, __ATOMIC_ACQUIRE);
+	/* In one order with the producer's barrier between arming and looking again. */
+	__atomic_store_n(&control->head, s->head, __ATOMIC_SEQ_CST);
+	armed = __atomic_load_n(&control->event, __ATOMIC_SEQ_CST);
 	control_unmap(cp, s, &window);
 	if (vector && old < armed && armed <= s->head)
 		card_irq(cp->card, vector);
@@ -582,8 +582,6 @@ static void wait_for_work(struct command_processor *cp)
 	uint64_t count;
 
 	atomic_store(&cp->sleeping, true);
-	/* Pairs with the producer's barrier between tail and need_wake. */
-	atomic_thread_fence(memory_order_seq_cst);
 	if (!round_of_slots(cp) && !atomic_load(&cp->kicked)) {
 		ppoll(&poll_fd, 1, waiting ? &fence_poll : NULL, NULL);
 		if (poll_fd.revents & POLLIN) {

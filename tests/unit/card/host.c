@@ -14,15 +14,6 @@
 #include "dma_map.h"
 #include "irq.h"
 
-#ifdef __SANITIZE_ADDRESS__
-/* Unicorn forgets some blocks of its own when it is closed. */
-const char *__lsan_default_suppressions(void) __attribute__((visibility("default")));
-const char *__lsan_default_suppressions(void)
-{
-	return "leak:libunicorn";
-}
-#endif
-
 static void nap(void)
 {
 	nanosleep(&(struct timespec){ 0, 200000 }, NULL);
@@ -215,7 +206,6 @@ void host_submit(struct host *h, const void *packet)
 	h->queue_tail++;
 	__atomic_store_n((uint64_t *)(h->doorbells + NPU_DOORBELL_PAGE(HOST_QUEUE)), h->queue_tail,
 			 __ATOMIC_SEQ_CST);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&h->control->need_wake, __ATOMIC_SEQ_CST))
 		card_wake_write(h->card, HOST_QUEUE);
 }
