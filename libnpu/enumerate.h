@@ -3,6 +3,8 @@
 #ifndef LIBNPU_ENUMERATE_H
 #define LIBNPU_ENUMERATE_H
 
+#include <stdbool.h>
+
 #include "npu.h"
 
 /*

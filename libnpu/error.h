@@ -3,6 +3,8 @@
 #ifndef LIBNPU_ERROR_H
 #define LIBNPU_ERROR_H
 
+#include <stdbool.h>
+
 #include "npu.h"
 
 /* npu_fail() - write the sentence into @error (may be NULL); returns @ret. */

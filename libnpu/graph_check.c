@@ -260,7 +260,7 @@ static int check_port(struct npu_graph *graph, uint32_t i, const struct npu_grap
 	port->rank = io->rank;
 	memcpy(port->extent, io->extent, sizeof(port->extent));
 	port->size = io->size;
-	port->quantised = io->flags & NPU_GRAPH_QUANTISED;
+	port->quantised = (io->flags & NPU_GRAPH_QUANTISED) != 0;
 	port->scale = scale;
 	port->zero_point = io->zero_point;
 	if (io->direction == NPU_GRAPH_INPUT)

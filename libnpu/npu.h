@@ -33,7 +33,6 @@
 #ifndef NPU_H
 #define NPU_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -264,7 +263,7 @@ struct npu_graph_port {
 	uint32_t rank;	/* 0: a scalar */
 	uint32_t extent[NPU_RANK_MAX];	/* elements; behind the rank: 0 */
 	uint64_t size;	/* bytes */
-	bool quantised;	/* if so: real = (q - zero_point) * scale */
+	uint32_t quantised;	/* 1: real = (q - zero_point) * scale; else 0 */
 	float scale;
 	int32_t zero_point;
 	uint32_t mbz;

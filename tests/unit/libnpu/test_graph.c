@@ -3,6 +3,7 @@
 /* The reader of compiled graphs: what it tells of good ones, and what it refuses. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -4,6 +4,8 @@
 #ifndef TESTS_VM_DIGITS_H
 #define TESTS_VM_DIGITS_H
 
+#include <stdbool.h>
+
 #include <npu.h>
 
 #define DIGITS_PIXELS 64
