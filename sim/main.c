@@ -154,7 +154,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 			fputs(usage, stdout);
 			exit(0);
 		case 'V':
-			printf("npu-sim %s, card ABI %u.%u\n", NPU_VERSION, NPU_ABI_MAJOR, NPU_ABI_MINOR);
+			printf("npu-sim %s, card ABI %d.%d\n", NPU_VERSION, NPU_ABI_MAJOR, NPU_ABI_MINOR);
 			exit(0);
 		default:
 			fputs("Try 'npu-sim --help'.\n", stderr);

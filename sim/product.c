@@ -130,7 +130,7 @@ int product_run(struct operation *o, const struct product *p)
 	buffers.a.scratch = scratch;
 	buffers.b.scratch = scratch + a_size;
 	buffers.c = scratch + a_size + b_size;
-	buffers.acc = (uint32_t *)(buffers.c + c_size);
+	buffers.acc = (void *)(buffers.c + c_size);
 	for (uint32_t column = 0; column < p->n && !ret; column += n_step) {
 		for (uint32_t row = 0; row < p->m && !ret; row += m_step)
 			ret = run_tile(o, p, &buffers, row, smaller(p->m - row, m_step), column,

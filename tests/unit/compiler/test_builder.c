@@ -214,7 +214,7 @@ static void long_programs_are_planned_too(void **state)
 	const void *input = x;
 	void *output = got;
 	struct npuc_graph *graph;
-	struct npuc_value *v, *sum, *step, *kept[STEPS / EVERY];
+	struct npuc_value *v, *sum, *step, *kept[STEPS / EVERY] = { NULL };
 	struct compiled c;
 
 	fill_random(x, 32, 8);

@@ -49,7 +49,7 @@ unsigned int bench_type_size(uint8_t type)
 /* Strides in elements; every dimension gets room of its own, in random order. */
 static uint64_t lay_out(struct bench *b, struct tensor *t, enum layout layout)
 {
-	unsigned int order[NPU_RANK_MAX];
+	unsigned int order[NPU_RANK_MAX] = { 0 };
 	int64_t step = 1;
 	uint64_t first = 0;
 
