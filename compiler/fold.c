@@ -297,6 +297,21 @@ struct npuc_value *fold_node(struct npuc_graph *graph, const struct node *node)
 	return ir_constant(graph, shape, data);
 }
 
+struct npuc_value *fold_value(struct npuc_graph *graph, struct npuc_value *value)
+{
+	const bool before = graph->fold_dequantise;
+	struct npuc_value *constant;
+
+	if (value->data)
+		return value;
+	if (!value->producer)
+		return NULL;
+	graph->fold_dequantise = true;
+	constant = fold_node(graph, value->producer);
+	graph->fold_dequantise = before;
+	return constant;
+}
+
 int fold_constants(struct npuc_graph *graph)
 {
 	struct node *next;

@@ -209,6 +209,8 @@ void ir_remove_dead(struct npuc_graph *graph);
 /* fold.c: the node's value if it can be computed now, else NULL. */
 struct npuc_value *fold_node(struct npuc_graph *graph, const struct node *node);
 int fold_constants(struct npuc_graph *graph);
+/* The value as a constant, also one still in quantised form; NULL if it is none. */
+struct npuc_value *fold_value(struct npuc_graph *graph, struct npuc_value *value);
 /* What the card's UNARY does with an activation; QUANTISE's rounding. */
 float fold_activate(uint8_t activation, float a, float b, float x);
 int32_t fold_quantise(uint8_t type, float scaled, int32_t zero);

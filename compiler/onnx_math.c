@@ -48,7 +48,7 @@ struct npuc_value *onnx_import_activation(struct onnx_node *node)
 static struct npuc_value *clip_bound(struct onnx_node *node, unsigned int index, float *value,
 				     bool *constant)
 {
-	struct npuc_value *bound;
+	struct npuc_value *bound, *known;
 
 	*constant = true;
 	if (node->opset < 11) {
@@ -58,10 +58,10 @@ static struct npuc_value *clip_bound(struct onnx_node *node, unsigned int index,
 	bound = onnx_input(node, index);
 	if (!bound)
 		return NULL;
-	*constant = bound->data && bound->shape.type == NPU_TYPE_F32 &&
-		    shape_count(&bound->shape) == 1;
+	known = fold_value(node->graph, bound);
+	*constant = known && known->shape.type == NPU_TYPE_F32 && shape_count(&known->shape) == 1;
 	if (*constant)
-		*value = *(const float *)bound->data;
+		*value = *(const float *)known->data;
 	else if (shape_count(&bound->shape) != 1)
 		ir_fail(node->graph, -EINVAL, "input %u ('%.80s') must be one number", index,
 			node->proto->input[index]);
@@ -217,14 +217,15 @@ struct npuc_value *onnx_import_gemm(struct onnx_node *node)
 /* One float for each channel from a constant input. */
 static const float *channel_constant(struct onnx_node *node, unsigned int index, uint32_t channels)
 {
-	const struct npuc_value *v = onnx_input(node, index);
+	struct npuc_value *input = onnx_input(node, index);
+	const struct npuc_value *v = input ? fold_value(node->graph, input) : NULL;
 
-	if (!v)
+	if (!input || node->graph->error)
 		return NULL;
-	if (v->data && v->shape.type == NPU_TYPE_F32 && v->shape.rank == 1 &&
+	if (v && v->shape.type == NPU_TYPE_F32 && v->shape.rank == 1 &&
 	    v->shape.extent[0] == channels)
 		return v->data;
-	ir_fail(node->graph, v->data ? -EINVAL : -ENOTSUP,
+	ir_fail(node->graph, v ? -EINVAL : -ENOTSUP,
 		"input %u ('%.80s') must be a constant of %u floats, one for each channel", index,
 		node->proto->input[index], channels);
 	return NULL;

@@ -758,6 +758,32 @@ static void fake_quantised_weights_become_int8(void **state)
 	model_free(m);
 }
 
+static void parameters_that_a_quantiser_quantised_too(void **state)
+{
+	/* Quantisers that are not told better quantise the factors of a batch
+	 * normalisation, as if it were a product.
+	 */
+	const int8_t gamma[2] = { 2, -4 };
+	const float beta[2] = { 1, 2 }, mean[2] = { 0.5f, 0 }, variance[2] = { 1, 4 };
+	const float x[4] = { 1, 2, 3, 4 };
+	struct model *m = model_new(13);
+	float got[4];
+
+	quantisation(m, "gamma", T_INT8, 0.5f, 0);
+	model_constant(m, "gamma.q", T_INT8, DIMS(2), gamma);
+	DEQUANTIZE("gamma.q", "gamma", "gamma");
+	model_constant(m, "beta", T_FLOAT, DIMS(2), beta);
+	model_constant(m, "mean", T_FLOAT, DIMS(2), mean);
+	model_constant(m, "variance", T_FLOAT, DIMS(2), variance);
+	model_input(m, "x", T_FLOAT, DIMS(1, 2, 2));
+	attr_float(m, model_node(m, "BatchNormalization", "x gamma beta mean variance", "y"),
+		   "epsilon", 0);
+	model_output(m, "y", T_FLOAT, DIMS(1, 2, 2));
+	run_model(m, x, got);
+	/* (x - 0.5) * 1 + 1; x / 2 * -2 + 2 */
+	assert_close(got, (float[]){ 1.5f, 2.5f, -1, -2 }, 4);
+}
+
 /* ---- what the file says of inputs and outputs ---- */
 
 static void inputs_and_outputs_carry_their_scale(void **state)
@@ -812,6 +838,7 @@ int main(void)
 		cmocka_unit_test(quantised_values_move_without_arithmetic),
 		cmocka_unit_test(joined_values_are_rescaled),
 		cmocka_unit_test(fake_quantised_weights_become_int8),
+		cmocka_unit_test(parameters_that_a_quantiser_quantised_too),
 		cmocka_unit_test(inputs_and_outputs_carry_their_scale),
 	};
 
