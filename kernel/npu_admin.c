@@ -40,6 +40,11 @@ void npu_admin_enable(struct npu_device *ndev)
 {
 	struct npu_admin *admin = &ndev->admin;
 
+	/* Phases begin anew: nothing of an earlier life may look valid. */
+	memset(admin->sq, 0, 2 * PAGE_SIZE);
+	admin->head = 0;
+	admin->tail = 0;
+	npu_write(ndev, NPU_REG_ADMIN_CTRL, 0);
 	npu_write64(ndev, NPU_REG_ADMIN_SQ_LO, admin->dma);
 	npu_write64(ndev, NPU_REG_ADMIN_CQ_LO, admin->dma + PAGE_SIZE);
 	npu_write(ndev, NPU_REG_ADMIN_SIZE, NPU_ADMIN_ENTRIES);

@@ -7,7 +7,7 @@
  *	npu-coredump: 1			version of this format
  *	reason, module, card, firmware, time
  *	process, queue, state		whose it was, how it stood
- *	control				the control block, as the card left it
+ *	control, error			the control block, as the card left it
  *	packets				the ring round its head, 16 words each
  *	fault				the address space's last fault
  *	firmware-log			the end of the firmware's log
@@ -74,9 +74,10 @@ static void npu_coredump_print(struct drm_printer *p, const struct npu_coredump 
 		   queue->handle, queue->priority);
 	drm_printf(p, "state: {tail: %llu, emitted: %llu, completed: %llu}\n", dump->tail,
 		   dump->emitted, dump->completed);
-	drm_printf(p, "control: {head: %llu, state: %u, error: %u, error-index: %llu, error-tag: %u, error-op: %u, error-va: 0x%llx, busy-ns: %llu, energy-nj: %llu, need-wake: %u, event: %llu}\n",
-		   c->head, c->state, c->error, c->error_index, c->error_tag, c->error_op,
-		   c->error_va, c->busy_ns, c->energy_nj, c->need_wake, c->event);
+	drm_printf(p, "control: {head: %llu, state: %u, need-wake: %u, event: %llu, busy-ns: %llu, energy-nj: %llu}\n",
+		   c->head, c->state, c->need_wake, c->event, c->busy_ns, c->energy_nj);
+	drm_printf(p, "error: {reason: %u, index: %llu, tag: %u, op: %u, va: 0x%llx}\n", c->error,
+		   c->error_index, c->error_tag, c->error_op, c->error_va);
 	npu_coredump_print_packets(p, dump);
 	drm_printf(p, "fault: {count: %llu, info: 0x%08x, queue: %u, va: 0x%llx}\n",
 		   dump->fault_count, dump->fault.info, dump->fault.queue, dump->fault.va);

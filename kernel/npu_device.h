@@ -13,10 +13,11 @@
  *
  * Lock order (each may be taken while those before it are held):
  *
- *	dma_resv of a VM and of buffers
- *	  npu_queue.submit_lock		jobs enter the scheduler in order
- *	    npu_mmu.lock		page tables
- *	      npu_admin.lock, npu_vector.lock > npu_queue.lock	(interrupts)
+ *	reset_lock
+ *	  dma_resv of a VM and of buffers
+ *	    npu_queue.submit_lock	jobs enter the scheduler in order
+ *	      npu_mmu.lock		page tables
+ *	        npu_admin.lock, npu_vector.lock > npu_queue.lock	(interrupts)
  *
  * Everything that touches the card's registers is either between
  * drm_dev_enter() and drm_dev_exit(), or stopped by npu_pci_remove() before
@@ -31,6 +32,7 @@
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/spinlock.h>
+#include <linux/srcu.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
@@ -49,7 +51,8 @@
 enum npu_state {
 	NPU_STATE_STARTING,
 	NPU_STATE_LIVE,
-	NPU_STATE_LOST,		/* did not answer; only unbinding helps */
+	NPU_STATE_ASLEEP,	/* without power, by system sleep */
+	NPU_STATE_LOST,		/* did not answer, or is being reset */
 	NPU_STATE_GONE,		/* the driver is being unbound */
 };
 
@@ -79,6 +82,7 @@ struct npu_device {
 	struct drm_device drm;
 	struct pci_dev *pdev;
 	atomic_t state;		/* enum npu_state */
+	atomic_t generation;	/* one more with each reset */
 	const char *lost_reason;	/* a constant; set before state LOST */
 
 	void __iomem *regs;
@@ -110,9 +114,16 @@ struct npu_device {
 	struct xarray queues;	/* number to struct npu_queue; xa_lock with irqs off */
 	struct xarray contexts;	/* number to struct npu_vm */
 
+	struct srcu_struct ioctl_srcu;	/* held by each ioctl: a reset waits for them */
+	struct mutex reset_lock;	/* one reset, or sleep, at a time; guards the three below */
+	bool reset_held;	/* by the PCI core */
+	time64_t reset_window;	/* when counting began, s */
+	unsigned int resets_in_window;
+
 	struct workqueue_struct *sched_wq;	/* schedulers and the watchdog */
 	struct workqueue_struct *recovery_wq;	/* ordered: time-outs, stops, loss */
 	struct work_struct lost_work;
+	struct work_struct reset_work;
 	struct work_struct stopped_work;
 	struct delayed_work watchdog;
 	u32 heartbeat;		/* the watchdog's: value seen last */
@@ -158,6 +169,7 @@ struct npu_file {
 	struct npu_device *ndev;
 	struct xarray vms;	/* handle to struct npu_vm */
 	struct xarray queues;	/* handle to struct npu_queue */
+	int generation;		/* of the device when it was opened */
 	atomic64_t busy_ns;	/* engine time of queues that are gone */
 };
 

@@ -22,17 +22,28 @@
 struct workqueue_struct *npu_cleanup_wq;
 
 /*
- * Every ioctl runs inside drm_dev_enter(), so an unbind waits for it, and
- * none runs on a card that is lost.
+ * Every ioctl runs inside drm_dev_enter() and SRCU, so an unbind and a reset
+ * wait for it; none runs on a card that is lost, or for a file that was open
+ * when the card was reset.
  */
+static bool npu_file_is_current(struct npu_device *ndev, struct drm_file *file)
+{
+	const struct npu_file *nfile = file->driver_priv;
+
+	return npu_is_live(ndev) && nfile->generation == atomic_read(&ndev->generation);
+}
+
 #define NPU_IOCTL(name)									\
 static int name##_guarded(struct drm_device *drm, void *data, struct drm_file *file)	\
 {											\
-	int idx, ret;									\
+	struct npu_device *ndev = to_npu_device(drm);					\
+	int idx, reset_idx, ret;							\
 											\
 	if (!drm_dev_enter(drm, &idx))							\
 		return -ENODEV;								\
-	ret = npu_is_live(to_npu_device(drm)) ? name(drm, data, file) : -ENODEV;	\
+	reset_idx = srcu_read_lock(&ndev->ioctl_srcu);					\
+	ret = npu_file_is_current(ndev, file) ? name(drm, data, file) : -ENODEV;	\
+	srcu_read_unlock(&ndev->ioctl_srcu, reset_idx);					\
 	drm_dev_exit(idx);								\
 	return ret;									\
 }

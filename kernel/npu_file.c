@@ -19,6 +19,7 @@ int npu_file_open(struct drm_device *drm, struct drm_file *file)
 	if (!nfile)
 		return -ENOMEM;
 	nfile->ndev = to_npu_device(drm);
+	nfile->generation = atomic_read(&nfile->ndev->generation);
 	/* Handles are never 0. */
 	xa_init_flags(&nfile->vms, XA_FLAGS_ALLOC1);
 	xa_init_flags(&nfile->queues, XA_FLAGS_ALLOC1);

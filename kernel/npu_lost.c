@@ -3,32 +3,21 @@
 /*
  * Losing the card. A watchdog looks at it each second, and whoever waits for
  * it in vain says so: then nothing waits for it any more. Fences signal with
- * -ENODEV, ioctls return it, and the driver can be unbound.
+ * -ENODEV, ioctls return it, the driver can be unbound; a reset is tried
+ * (npu_reset.c).
  */
 #include <linux/bitfield.h>
-#include <linux/kobject.h>
 #include <linux/pci.h>
 
 #include "npu_boot.h"
 #include "npu_device.h"
 #include "npu_lost.h"
 #include "npu_queue.h"
+#include "npu_reset.h"
 
 #define NPU_WATCHDOG_MS 1000
 /* The firmware beats each 100 ms; under load its core may get little time. */
 #define NPU_WATCHDOG_MISSES 4
-
-/*
- * Tells user space how to get the card back. drm_dev_wedged_event() sends this
- * too, but from the primary node, which an accelerator does not have (NULL).
- */
-static void npu_lost_announce(struct npu_device *ndev)
-{
-	char wedged[] = "WEDGED=rebind";
-	char *environment[] = { wedged, NULL };
-
-	kobject_uevent_env(&ndev->drm.accel->kdev->kobj, KOBJ_CHANGE, environment);
-}
 
 static void npu_lost_work(struct work_struct *work)
 {
@@ -37,7 +26,7 @@ static void npu_lost_work(struct work_struct *work)
 	/* Whatever the card still does, it does not to memory that is reused. */
 	pci_clear_master(ndev->pdev);
 	npu_queue_abandon_all(ndev);
-	npu_lost_announce(ndev);
+	npu_reset_schedule(ndev);
 }
 
 static void npu_watchdog(struct work_struct *work)
@@ -83,15 +72,13 @@ void npu_lost(struct npu_device *ndev, const char *reason)
 	int old = NPU_STATE_LIVE;
 
 	if (!atomic_try_cmpxchg(&ndev->state, &old, NPU_STATE_LOST)) {
-		/* Probe fails by itself, but must not wait for ever. */
-		if (old == NPU_STATE_STARTING)
-			npu_admin_disable(ndev);
+		/* While it starts, whoever starts it finds out; nobody waits for ever. */
+		npu_admin_disable(ndev);
 		return;
 	}
 	WRITE_ONCE(ndev->lost_reason, reason);
 	dev_err(&ndev->pdev->dev,
-		"card lost: %s; its jobs end with ENODEV; unbind and bind the driver to start it again\n",
-		reason);
+		"card lost: %s; its jobs end with ENODEV\n", reason);
 	npu_admin_disable(ndev);
 	queue_work(ndev->recovery_wq, &ndev->lost_work);
 }

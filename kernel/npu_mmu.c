@@ -83,7 +83,7 @@ void npu_mmu_fini(struct npu_mmu *mmu)
 	guard(mutex)(&mmu->lock);
 	if (mmu->root)
 		npu_mmu_table_free(mmu, mmu->root);
-	mmu->root = NULL;
+	WRITE_ONCE(mmu->root, NULL);
 }
 
 u64 npu_mmu_root(struct npu_mmu *mmu)
@@ -196,6 +196,9 @@ void npu_mmu_flush(struct npu_mmu *mmu, u64 va, u64 size)
 	};
 	int ret;
 
+	/* Taken down: the context is not on the card. */
+	if (!READ_ONCE(mmu->root))
+		return;
 	/* Before the invalidation, the entries that it is about. */
 	wmb();
 	ret = npu_admin_run(mmu->ndev, NPU_ADMIN_TLB_INVALIDATE, &args, sizeof(args), NULL, 0);

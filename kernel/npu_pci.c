@@ -15,7 +15,10 @@
 #include "npu_irq.h"
 #include "npu_lost.h"
 #include "npu_pci.h"
+#include "npu_pm.h"
 #include "npu_queue.h"
+#include "npu_reset.h"
+#include "npu_start.h"
 #include "npu_sysfs.h"
 #include "npu_telemetry.h"
 #include "npu_ttm.h"
@@ -71,6 +74,11 @@ static int npu_pci_map(struct npu_device *ndev)
 	return ndev->regs && ndev->doorbells && ndev->memory ? 0 : -ENOMEM;
 }
 
+static void npu_pci_cleanup_srcu(struct drm_device *drm, void *srcu)
+{
+	cleanup_srcu_struct(srcu);
+}
+
 static void npu_pci_destroy_wq(struct drm_device *drm, void *wq)
 {
 	destroy_workqueue(wq);
@@ -84,6 +92,13 @@ static int npu_pci_init_objects(struct npu_device *ndev)
 	xa_init_flags(&ndev->contexts, XA_FLAGS_ALLOC1);
 	npu_queue_init_device(ndev);
 	npu_lost_init(ndev);
+	npu_reset_init(ndev);
+	ret = init_srcu_struct(&ndev->ioctl_srcu);
+	if (ret)
+		return ret;
+	ret = drmm_add_action_or_reset(&ndev->drm, npu_pci_cleanup_srcu, &ndev->ioctl_srcu);
+	if (ret)
+		return ret;
 	ndev->sched_wq = alloc_workqueue("npu-sched", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!ndev->sched_wq)
 		return -ENOMEM;
@@ -94,36 +109,6 @@ static int npu_pci_init_objects(struct npu_device *ndev)
 	if (!ndev->recovery_wq)
 		return -ENOMEM;
 	return drmm_add_action_or_reset(&ndev->drm, npu_pci_destroy_wq, ndev->recovery_wq);
-}
-
-/* Reset, so that nothing of an earlier life accesses memory, then boot. */
-static int npu_pci_start(struct npu_device *ndev)
-{
-	struct device *dev = &ndev->pdev->dev;
-	int ret;
-
-	ret = npu_boot_reset(ndev);
-	if (ret)
-		return dev_err_probe(dev, ret, "card does not come out of reset\n");
-	pci_set_master(ndev->pdev);
-	ret = npu_boot(ndev);
-	if (ret)
-		return ret;
-	npu_irq_enable(ndev);
-	npu_admin_enable(ndev);
-	ret = npu_boot_identify_firmware(ndev);
-	if (ret)
-		return dev_err_probe(dev, ret, "firmware does not answer\n");
-	return 0;
-}
-
-/* The card accesses no memory any more, whatever it was doing. */
-static void npu_pci_quiesce(struct npu_device *ndev)
-{
-	npu_admin_disable(ndev);
-	if (npu_boot_reset(ndev))
-		dev_warn(&ndev->pdev->dev, "card did not confirm its reset\n");
-	pci_clear_master(ndev->pdev);
 }
 
 static int npu_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -157,7 +142,7 @@ static int npu_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = npu_irq_init(ndev);
 	if (ret)
 		return ret;
-	ret = npu_pci_start(ndev);
+	ret = npu_start(ndev);
 	if (ret)
 		goto quiesce;
 	atomic_set(&ndev->state, NPU_STATE_LIVE);
@@ -178,7 +163,7 @@ static int npu_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 quiesce:
 	atomic_set(&ndev->state, NPU_STATE_GONE);
-	npu_pci_quiesce(ndev);
+	npu_quiesce(ndev);
 	npu_irq_fini(ndev);
 	return ret;
 }
@@ -190,8 +175,9 @@ static void npu_pci_remove(struct pci_dev *pdev)
 	/* Waits for every ioctl; none begins any more. */
 	drm_dev_unplug(&ndev->drm);
 	atomic_set(&ndev->state, NPU_STATE_GONE);
+	npu_reset_stop(ndev);
 	npu_lost_stop(ndev);
-	npu_pci_quiesce(ndev);
+	npu_quiesce(ndev);
 	npu_irq_fini(ndev);
 	npu_queue_stop_all(ndev);
 	npu_vm_detach_all(ndev);
@@ -206,8 +192,9 @@ static void npu_pci_shutdown(struct pci_dev *pdev)
 	struct npu_device *ndev = pci_get_drvdata(pdev);
 
 	atomic_set(&ndev->state, NPU_STATE_GONE);
+	npu_reset_stop(ndev);
 	npu_lost_stop(ndev);
-	npu_pci_quiesce(ndev);
+	npu_quiesce(ndev);
 }
 
 static const struct pci_device_id npu_pci_ids[] = {
@@ -222,5 +209,7 @@ struct pci_driver npu_pci_driver = {
 	.probe = npu_pci_probe,
 	.remove = npu_pci_remove,
 	.shutdown = npu_pci_shutdown,
+	.err_handler = &npu_pci_error_handlers,
 	.dev_groups = npu_sysfs_groups,
+	.driver.pm = pm_sleep_ptr(&npu_pm_ops),
 };

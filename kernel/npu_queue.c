@@ -13,6 +13,7 @@
  * The card writes fence, control block and completions: each is read once and
  * believed only as far as it can be.
  */
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -32,6 +33,9 @@ static unsigned int npu_job_timeout_ms = 2000;
 module_param_named(job_timeout_ms, npu_job_timeout_ms, uint, 0444);
 MODULE_PARM_DESC(job_timeout_ms,
 		 "a queue that makes no progress for a whole such period is killed, 100 ... 600000 ms [2000]");
+
+/* How long sleep waits for jobs that get on. */
+#define NPU_PAUSE_TIMEOUT_MS	20000
 
 /* Ring, then a page with the control block and the fence. */
 #define NPU_QUEUE_MEMORY	(NPU_RING_SIZE + PAGE_SIZE)
@@ -319,12 +323,11 @@ static void npu_queue_check_stopped(struct npu_queue *queue)
 
 		npu_coredump_take(queue, "impossible fence value");
 		npu_queue_admin(queue, NPU_ADMIN_QUEUE_KILL, &r);
-	} else if (!stopped || !npu_queue_close(queue, -ECANCELED)) {
-		return;
-	} else {
+		npu_queue_end(queue, DRM_NPU_QUEUE_FAULTED, -EIO);
+	} else if (stopped && npu_queue_close(queue, -ECANCELED)) {
 		npu_coredump_take(queue, "stopped by the card");
+		npu_queue_end(queue, DRM_NPU_QUEUE_FAULTED, -EIO);
 	}
-	npu_queue_end(queue, DRM_NPU_QUEUE_FAULTED, -EIO);
 }
 
 struct npu_queue *npu_queue_next(struct npu_device *ndev, unsigned long *number)
@@ -413,11 +416,15 @@ static void *npu_queue_take_memory(struct npu_queue *queue)
 	return memory;
 }
 
+static unsigned int npu_queue_vector(struct npu_queue *queue)
+{
+	return 1 + queue->number % (queue->ndev->vector_count - 1);
+}
+
 static void npu_queue_unlink_vector(struct npu_queue *queue)
 {
-	struct npu_vector *vector;
+	struct npu_vector *vector = &queue->ndev->vectors[npu_queue_vector(queue)];
 
-	vector = &queue->ndev->vectors[1 + queue->number % (queue->ndev->vector_count - 1)];
 	guard(spinlock_irq)(&vector->lock);
 	list_del_init(&queue->vector_link);
 }
@@ -478,22 +485,28 @@ static int npu_queue_alloc_memory(struct npu_queue *queue)
 	return 0;
 }
 
-/* Makes the queue on the card; its memory is there. */
-static int npu_queue_start(struct npu_queue *queue)
+static int npu_queue_create_on_card(struct npu_queue *queue)
 {
 	const u64 va = NPU_QUEUE_VA(queue->number);
-	struct npu_device *ndev = queue->ndev;
-	unsigned int vector = 1 + queue->number % (ndev->vector_count - 1);
 	const struct npu_admin_queue_create_args args = {
 		.queue = queue->number,
 		.context = queue->context,
 		.ring_va = va,
 		.control_va = va + NPU_RING_SIZE,
 		.flags = NPU_QUEUE_PRIVILEGED,
-		.vector = vector,
+		.vector = npu_queue_vector(queue),
 		.ring_shift = NPU_RING_SHIFT,
 		.priority = queue->priority,
 	};
+
+	return npu_admin_run(queue->ndev, NPU_ADMIN_QUEUE_CREATE, &args, sizeof(args), NULL, 0);
+}
+
+/* Maps the queue's memory and makes it on the card. */
+static int npu_queue_start(struct npu_queue *queue)
+{
+	const u64 va = NPU_QUEUE_VA(queue->number);
+	struct npu_vector *vector = &queue->ndev->vectors[npu_queue_vector(queue)];
 	int ret;
 
 	ret = npu_mmu_prepare(&queue->vm->mmu, va, NPU_QUEUE_MEMORY);
@@ -501,14 +514,14 @@ static int npu_queue_start(struct npu_queue *queue)
 		return ret;
 	npu_mmu_map(&queue->vm->mmu, va, queue->dma, NPU_QUEUE_MEMORY,
 		    NPU_PTE_WRITE | NPU_PTE_PRIV | NPU_PTE_SNOOP);
-	ret = npu_admin_run(ndev, NPU_ADMIN_QUEUE_CREATE, &args, sizeof(args), NULL, 0);
+	ret = npu_queue_create_on_card(queue);
 	if (ret) {
 		npu_mmu_unmap(&queue->vm->mmu, va, NPU_QUEUE_MEMORY);
 		npu_mmu_flush(&queue->vm->mmu, va, NPU_QUEUE_MEMORY);
 		return ret;
 	}
-	scoped_guard(spinlock_irq, &ndev->vectors[vector].lock)
-		list_add_tail(&queue->vector_link, &ndev->vectors[vector].queues);
+	scoped_guard(spinlock_irq, &vector->lock)
+		list_add_tail(&queue->vector_link, &vector->queues);
 	return 0;
 }
 
@@ -646,6 +659,66 @@ u64 npu_queue_busy_ns(struct npu_queue *queue)
 	guard(spinlock_irq)(&queue->lock);
 	npu_queue_read_control(queue);
 	return queue->busy_ns;
+}
+
+/* ---- Sleep ------------------------------------------------------------------- */
+
+static bool npu_queue_is_idle(struct npu_queue *queue)
+{
+	npu_queue_reap(queue);
+	guard(spinlock_irq)(&queue->lock);
+	return list_empty(&queue->inflight);
+}
+
+int npu_queue_pause_all(struct npu_device *ndev)
+{
+	ktime_t end = ktime_add_ms(ktime_get(), NPU_PAUSE_TIMEOUT_MS);
+	struct npu_queue *queue;
+	int ret = 0;
+
+	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
+		drm_sched_wqueue_stop(&queue->sched);
+		npu_queue_put(queue);
+	}
+	/* The time-out handlers run on: they end what makes no progress. */
+	for (unsigned long n = 0; !ret && (queue = npu_queue_next(ndev, &n)); n++) {
+		while (!ret && !npu_queue_is_idle(queue)) {
+			if (ktime_after(ktime_get(), end))
+				ret = -EBUSY;
+			usleep_range(500, 1000);
+		}
+		npu_queue_put(queue);
+	}
+	return ret;
+}
+
+void npu_queue_resume_all(struct npu_device *ndev)
+{
+	struct npu_queue *queue;
+
+	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
+		drm_sched_wqueue_start(&queue->sched);
+		npu_queue_put(queue);
+	}
+}
+
+int npu_queue_restore_all(struct npu_device *ndev)
+{
+	struct npu_queue *queue;
+	int ret = 0;
+
+	for (unsigned long n = 0; !ret && (queue = npu_queue_next(ndev, &n)); n++) {
+		scoped_guard(spinlock_irq, &queue->lock) {
+			/* The card counts from 0 again; fence values go on. */
+			npu_queue_read_control(queue);
+			memset(queue->control, 0, sizeof(*queue->control));
+			queue->control->need_wake = 1;
+			queue->tail = 0;
+		}
+		ret = npu_queue_create_on_card(queue);
+		npu_queue_put(queue);
+	}
+	return ret;
 }
 
 /* ---- ioctls ------------------------------------------------------------------ */

@@ -120,6 +120,15 @@ void npu_queue_init_device(struct npu_device *ndev);
 void npu_queue_abandon_all(struct npu_device *ndev);
 /* The driver is being unbound: nothing of any queue is left. */
 void npu_queue_stop_all(struct npu_device *ndev);
+/*
+ * Before sleep: no job starts any more, and none is on the card when it
+ * returns 0; one that makes no progress is killed. -EBUSY: one takes too long.
+ * Then, with the card as new: makes all queues on it again, empty. Then lets
+ * jobs start, also after an error of the first.
+ */
+int npu_queue_pause_all(struct npu_device *ndev);
+int npu_queue_restore_all(struct npu_device *ndev);
+void npu_queue_resume_all(struct npu_device *ndev);
 void npu_queue_close_file(struct npu_file *nfile);
 /* Engine time of the queue so far, ns. */
 u64 npu_queue_busy_ns(struct npu_queue *queue);

@@ -66,6 +66,7 @@ static ssize_t state_show(struct device *dev, struct device_attribute *attr, cha
 	static const char * const names[] = {
 		[NPU_STATE_STARTING] = "starting",
 		[NPU_STATE_LIVE] = "live",
+		[NPU_STATE_ASLEEP] = "asleep",
 		[NPU_STATE_LOST] = "lost",
 		[NPU_STATE_GONE] = "gone",
 	};

@@ -20,6 +20,15 @@ int npu_telemetry_init(struct npu_device *ndev)
 	return cache->buffer ? 0 : -ENOMEM;
 }
 
+void npu_telemetry_restart(struct npu_device *ndev)
+{
+	struct npu_telemetry_cache *cache = &ndev->telemetry;
+
+	guard(mutex)(&cache->lock);
+	memset(&cache->last, 0, sizeof(cache->last));
+	cache->when = 0;
+}
+
 /* Counters that run backwards are the card's mistake, not the reader's. */
 static void npu_telemetry_accept(struct npu_telemetry *last, const struct npu_telemetry *new)
 {

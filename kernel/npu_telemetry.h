@@ -11,6 +11,8 @@
 struct npu_device;
 
 int npu_telemetry_init(struct npu_device *ndev);
+/* The firmware has started: its counters begin anew, and may be asked at once. */
+void npu_telemetry_restart(struct npu_device *ndev);
 /*
  * Copies the telemetry, at most 100 ms old; @age_ns may be NULL. May sleep.
  * -ENODEV: the card is lost.

@@ -219,6 +219,12 @@ device_fini:
 	return ret;
 }
 
+int npu_ttm_evict_device(struct npu_device *ndev)
+{
+	return ttm_resource_manager_evict_all(&ndev->ttm,
+					      ttm_manager_type(&ndev->ttm, NPU_PL_DEVICE));
+}
+
 void npu_ttm_detach(struct npu_device *ndev)
 {
 	ttm_resource_manager_evict_all(&ndev->ttm, ttm_manager_type(&ndev->ttm, NPU_PL_DEVICE));

@@ -26,6 +26,8 @@ struct npu_tt {
 #define to_npu_tt(t) container_of(t, struct npu_tt, ttm)
 
 int npu_ttm_init(struct npu_device *ndev);
+/* Moves all of device memory's content to system memory. */
+int npu_ttm_evict_device(struct npu_device *ndev);
 /* Takes everything out of the card's reach; waits for no fence that is not signalled. */
 void npu_ttm_detach(struct npu_device *ndev);
 /* Bytes in use of a region, of all clients. */

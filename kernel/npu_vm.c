@@ -252,10 +252,20 @@ static const struct drm_gpuvm_ops npu_gpuvm_ops = {
 	.sm_step_unmap = npu_bind_step_unmap,
 };
 
+/* The context on the card. */
+static int npu_vm_create_context(struct npu_vm *vm)
+{
+	const struct npu_admin_context_args args = {
+		.context = vm->mmu.context,
+		.root = npu_mmu_root(&vm->mmu),
+	};
+
+	return npu_admin_run(vm->ndev, NPU_ADMIN_CONTEXT_CREATE, &args, sizeof(args), NULL, 0);
+}
+
 static int npu_vm_start(struct npu_vm *vm)
 {
 	struct npu_device *ndev = vm->ndev;
-	struct npu_admin_context_args args = {};
 	int ret;
 
 	ret = npu_mmu_init(&vm->mmu, ndev);
@@ -269,9 +279,7 @@ static int npu_vm_start(struct npu_vm *vm)
 			ret = -ENOSPC;
 		goto free_tables;
 	}
-	args.context = vm->mmu.context;
-	args.root = npu_mmu_root(&vm->mmu);
-	ret = npu_admin_run(ndev, NPU_ADMIN_CONTEXT_CREATE, &args, sizeof(args), NULL, 0);
+	ret = npu_vm_create_context(vm);
 	if (ret)
 		goto erase;
 	return 0;
@@ -334,7 +342,8 @@ static void npu_vm_stop(struct npu_vm *vm)
 	npu_bind_finish(&bind);
 	drm_gpuvm_exec_unlock(&exec);
 
-	npu_admin_run(vm->ndev, NPU_ADMIN_CONTEXT_DESTROY, &args, sizeof(args), NULL, 0);
+	if (READ_ONCE(vm->mmu.root))
+		npu_admin_run(vm->ndev, NPU_ADMIN_CONTEXT_DESTROY, &args, sizeof(args), NULL, 0);
 	xa_erase(&vm->ndev->contexts, vm->mmu.context);
 	npu_mmu_fini(&vm->mmu);
 }
@@ -371,22 +380,43 @@ struct npu_vm *npu_vm_lookup(struct npu_file *nfile, u32 handle)
 	return vm;
 }
 
+/* A gpuvm reference to the next VM behind *@context; NULL at the end. */
+static struct npu_vm *npu_vm_next(struct npu_device *ndev, unsigned long *context)
+{
+	struct npu_vm *vm;
+
+	/* A VM takes its number away before it gives its own reference back. */
+	guard(spinlock)(&ndev->contexts.xa_lock);
+	vm = xa_find_after(&ndev->contexts, context, ULONG_MAX, XA_PRESENT);
+	if (vm)
+		drm_gpuvm_get(&vm->gpuvm);
+	return vm;
+}
+
 void npu_vm_detach_all(struct npu_device *ndev)
 {
 	unsigned long context = 0;
 	struct npu_vm *vm;
 
-	for (;;) {
-		xa_lock(&ndev->contexts);
-		vm = xa_find_after(&ndev->contexts, &context, ULONG_MAX, XA_PRESENT);
-		if (vm)
-			drm_gpuvm_get(&vm->gpuvm);
-		xa_unlock(&ndev->contexts);
-		if (!vm)
-			return;
+	while ((vm = npu_vm_next(ndev, &context))) {
 		npu_mmu_fini(&vm->mmu);
 		drm_gpuvm_put(&vm->gpuvm);
 	}
+}
+
+int npu_vm_restore_all(struct npu_device *ndev)
+{
+	unsigned long context = 0;
+	struct npu_vm *vm;
+	int ret = 0;
+
+	while (!ret && (vm = npu_vm_next(ndev, &context))) {
+		/* One that a reset has taken down stays down. */
+		if (vm->mmu.root)
+			ret = npu_vm_create_context(vm);
+		drm_gpuvm_put(&vm->gpuvm);
+	}
+	return ret;
 }
 
 void npu_vm_close_file(struct npu_file *nfile)

@@ -48,8 +48,10 @@ void npu_vm_read_fault(struct npu_device *ndev, u32 context, struct npu_vm_fault
 		       u64 *count);
 /* Unmaps a buffer that is about to move, from everywhere; the next job maps it again. */
 void npu_vm_evict_bo(struct npu_bo *bo);
-/* The driver is being unbound: no table is left in the card's reach. */
+/* The card is reset or given up: no table is left in its reach, no mapping works again. */
 void npu_vm_detach_all(struct npu_device *ndev);
+/* After sleep: makes all contexts on the card again. */
+int npu_vm_restore_all(struct npu_device *ndev);
 void npu_vm_close_file(struct npu_file *nfile);
 
 int npu_vm_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
