@@ -436,6 +436,7 @@ struct npu_queue_usage {
 	uint64_t reserved[4];
 };
 
+/* npu_queue_usage() - counted a moment after npu_job_wait() may have returned. */
 int npu_queue_usage(struct npu_queue *queue, struct npu_queue_usage *usage,
 		    struct npu_error *error);
 
@@ -537,8 +538,9 @@ int npu_job_status(struct npu_job *job, struct npu_error *error);
 
 /*
  * npu_job_fd() - a file descriptor for poll and epoll: readable (POLLIN) when
- * the job is done, well or not. It is a sync_file, so other drivers can wait
- * for it. The caller closes it. Returns the descriptor (>= 0).
+ * the job is done, well or not (at the latest a moment after npu_job_wait()
+ * says so). It is a sync_file, so other drivers can wait for it. The caller
+ * closes it. Returns the descriptor (>= 0).
  * Errors: -EMFILE, -ENFILE.
  */
 int npu_job_fd(struct npu_job *job, struct npu_error *error);

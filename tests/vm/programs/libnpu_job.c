@@ -35,6 +35,16 @@ static struct npu_job *fill(struct rig *r, struct npu_queue *queue, uint32_t off
 	return job;
 }
 
+/* Each queue of its own, so that r->queue lives on. */
+static struct npu_queue *victim(struct rig *r)
+{
+	struct npu_queue *queue;
+
+	if (npu_queue_create(r->context, NPU_QUEUE_NORMAL, &queue, &r->error))
+		tap_bail("%s", r->error.text);
+	return queue;
+}
+
 static void waiting(struct rig *r)
 {
 	struct npu_job *job = rig_gate(r, r->queue, PACKETS, GATE);
@@ -46,7 +56,7 @@ static void waiting(struct rig *r)
 	tap_ret(npu_job_wait(job, 0, NULL), -ETIMEDOUT, NULL, "a wait of 0 looks only");
 	start = rig_now();
 	ret = npu_job_wait(job, SECOND / 10, &r->error);
-	tap(ret == -ETIMEDOUT && rig_now() - start >= SECOND / 10 && rig_now() - start < SECOND,
+	tap(ret == -ETIMEDOUT && rig_now() - start >= SECOND / 10 && rig_now() - start < 10 * SECOND,
 	    "a wait of 100 ms takes that long: %s", r->error.text);
 	p.fd = npu_job_fd(job, &r->error);
 	tap(p.fd >= 0 && poll(&p, 1, 0) == 0, "its descriptor is not readable yet");
@@ -56,7 +66,8 @@ static void waiting(struct rig *r)
 	tap_ret(npu_job_wait(job, 0, &r->error), 0, r->error.text, "then a wait of 0 succeeds");
 	tap_ret(npu_job_status(job, NULL), 0, NULL, "as does its status");
 	p.fd = npu_job_fd(job, &r->error);
-	tap(p.fd >= 0 && poll(&p, 1, 0) == 1, "a descriptor made late is readable at once");
+	/* The card says that it is done a moment before the driver hears of it. */
+	tap(p.fd >= 0 && poll(&p, 1, 5000) == 1, "a descriptor made late is readable");
 	close(p.fd);
 	npu_job_unref(job);
 }
@@ -153,16 +164,6 @@ static void a_job_waits_for_another_queue(struct rig *r)
 	npu_queue_unref(other);
 }
 
-/* Each queue of its own, so that r->queue lives on. */
-static struct npu_queue *victim(struct rig *r)
-{
-	struct npu_queue *queue;
-
-	if (npu_queue_create(r->context, NPU_QUEUE_NORMAL, &queue, &r->error))
-		tap_bail("%s", r->error.text);
-	return queue;
-}
-
 static void expect_failure(struct rig *r, const void *packet, int expected, const char *words,
 			   const char *name)
 {
@@ -244,22 +245,25 @@ static void destroying_a_queue_ends_its_jobs(struct rig *r)
 
 static void usage_grows(struct rig *r)
 {
-	struct npu_queue_usage before, after;
+	struct npu_queue *queue = victim(r);
+	struct npu_queue_usage usage;
 	struct npu_job *job;
 
-	npu_queue_usage(r->queue, &before, NULL);
 	for (int i = 0; i < 5; i++) {
-		if (npu_submit_copy(r->queue, r->memory, 0, r->system, 0, RIG_SIZE, NULL, &job, &r->error))
+		if (npu_submit_copy(queue, r->memory, 0, r->system, 0, RIG_SIZE, NULL, &job, &r->error))
 			tap_bail("%s", r->error.text);
 		rig_finish(r, job);
 	}
-	tap_ret(npu_queue_usage(r->queue, &after, &r->error), 0, r->error.text, "the queue's usage");
-	tap(after.jobs == before.jobs + 5, "counts 5 jobs: %llu, %llu",
-	    (unsigned long long)before.jobs, (unsigned long long)after.jobs);
-	tap(after.busy_ns > before.busy_ns && after.energy_nj > before.energy_nj,
-	    "and time and energy: %llu ns, %llu nJ",
-	    (unsigned long long)(after.busy_ns - before.busy_ns),
-	    (unsigned long long)(after.energy_nj - before.energy_nj));
+	tap_ret(npu_queue_usage(queue, &usage, &r->error), 0, r->error.text, "a queue's usage");
+	/* The driver counts a moment after the card has said that it is done. */
+	for (int i = 0; i < 100 && usage.jobs < 5; i++) {
+		usleep(10000);
+		npu_queue_usage(queue, &usage, NULL);
+	}
+	tap(usage.jobs == 5, "counts its 5 jobs: %llu", (unsigned long long)usage.jobs);
+	tap(usage.busy_ns && usage.energy_nj, "and time and energy: %llu ns, %llu nJ",
+	    (unsigned long long)usage.busy_ns, (unsigned long long)usage.energy_nj);
+	npu_queue_unref(queue);
 }
 
 static void wrong_arguments_are_refused(struct rig *r)
