@@ -466,6 +466,21 @@ static const char *other_format(const uint8_t *data, size_t size)
 	return "it cannot be read as one, perhaps it is cut off";
 }
 
+/* The parser does not say why it gave up: this knows whether memory was short. */
+static void *parser_alloc(void *short_of_memory, size_t size)
+{
+	void *data = malloc(size);
+
+	if (!data)
+		*(bool *)short_of_memory = true;
+	return data;
+}
+
+static void parser_free(void *short_of_memory, void *data)
+{
+	free(data);
+}
+
 static void free_model(void *model)
 {
 	onnx__model_proto__free_unpacked(model, NULL);
@@ -474,6 +489,8 @@ static void free_model(void *model)
 int npuc_import_onnx(struct npuc_graph *graph, const void *data, size_t size,
 		     const struct npuc_onnx_options *options)
 {
+	bool short_of_memory = false;
+	ProtobufCAllocator allocator = { parser_alloc, parser_free, &short_of_memory };
 	struct onnx onnx = { .graph = graph };
 	Onnx__ModelProto *model;
 	int ret;
@@ -490,7 +507,9 @@ int npuc_import_onnx(struct npuc_graph *graph, const void *data, size_t size,
 	if (size > INT32_MAX)
 		return ir_fail(graph, -EFBIG,
 			       "the model has %zu bytes; more than 2 GiB need external data", size);
-	model = onnx__model_proto__unpack(NULL, size, data);
+	model = onnx__model_proto__unpack(&allocator, size, data);
+	if (!model && short_of_memory)
+		return ir_fail(graph, -ENOMEM, "no memory to read the model of %zu bytes", size);
 	if (!model)
 		return ir_fail(graph, -EINVAL, "not an ONNX model: %s", other_format(data, size));
 	graph->model = model;
