@@ -42,7 +42,8 @@ void pci_name_all(struct card *cards, size_t count)
 		struct card *card = &cards[i];
 
 		if (!pci_lookup_name(access, card->name, sizeof(card->name),
-				     PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_NUMBERS,
+				     PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_NUMBERS |
+					     PCI_LOOKUP_NO_HWDB,
 				     card->vendor, card->device))
 			snprintf(card->name, sizeof(card->name), "NPU %04x:%04x (rev %02x)",
 				 card->vendor, card->device, card->revision);
