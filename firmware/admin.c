@@ -19,7 +19,9 @@
 #include "version.h"
 
 static struct {
+	bool known;		/* what follows is of this epoch */
 	bool enabled;
+	uint32_t epoch;
 	uint64_t sq;
 	uint64_t cq;
 	uint32_t size;
@@ -37,14 +39,19 @@ void admin_init(void)
 	memset(&admin, 0, sizeof(admin));
 }
 
+uint32_t admin_epoch(void)
+{
+	return admin.epoch;
+}
+
 void admin_complete(uint16_t tag, uint8_t status, const void *payload, uint32_t size)
 {
-	const uint64_t at = admin.cq +
-			    (uint64_t)(admin.completed & (admin.size - 1)) * NPU_ADMIN_ENTRY_SIZE;
 	const uint32_t first = offsetof(struct npu_admin_completion, payload);
+	uint64_t at;
 
 	if (!admin.enabled)
 		return;
+	at = admin.cq + (uint64_t)(admin.completed & (admin.size - 1)) * NPU_ADMIN_ENTRY_SIZE;
 	memset(&completion, 0, sizeof(completion));
 	completion.tag = tag;
 	completion.status = status;
@@ -198,19 +205,32 @@ static void execute(void)
 	}
 }
 
-/* Follows ADMIN_CTRL; false while there are no rings. */
+/*
+ * Follows ADMIN_CTRL; false while there are no rings. The driver can disable
+ * and enable in less time than a look takes, so the epoch tells whether these
+ * are still the rings that were read.
+ */
 static bool enabled(void)
 {
-	const bool enable = hal_read(NPU_MG_ADMIN_CTRL) & NPU_ADMIN_ENABLE;
+	const uint32_t control = hal_read(NPU_MG_ADMIN_CTRL);
+	const uint32_t epoch = control >> 16;
 
-	if (!enable || admin.enabled) {
-		admin.enabled = enable;
-		return enable;
+	if (!(control & NPU_ADMIN_ENABLE)) {
+		admin.known = admin.enabled = false;
+		admin.epoch = epoch;
+		return false;
 	}
+	if (admin.known && admin.epoch == epoch)
+		return admin.enabled;
 	memset(&admin, 0, sizeof(admin));
+	admin.epoch = epoch;
 	admin.sq = hal_read64(NPU_MG_ADMIN_SQ_LO);
 	admin.cq = hal_read64(NPU_MG_ADMIN_CQ_LO);
 	admin.size = hal_read(NPU_MG_ADMIN_SIZE);
+	/* Changed while it was read: the interrupt that says so is pending. */
+	if (hal_read(NPU_MG_ADMIN_CTRL) != control)
+		return false;
+	admin.known = true;
 	admin.enabled = admin.size >= NPU_ADMIN_SIZE_MIN && admin.size <= NPU_ADMIN_SIZE_MAX &&
 			!(admin.size & (admin.size - 1)) && !(admin.sq % 4096) && !(admin.cq % 4096);
 	if (!admin.enabled)

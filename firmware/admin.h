@@ -9,6 +9,8 @@
 void admin_init(void);
 /* Serves what the driver has submitted. */
 void admin_serve(void);
+/* Of the driver's rings: an answer belongs into those that its command came from. */
+uint32_t admin_epoch(void);
 /* Writes a completion; size bytes of payload, the rest zero. */
 void admin_complete(uint16_t tag, uint8_t status, const void *payload, uint32_t size);
 

@@ -16,6 +16,8 @@
 
 #define COMMAND_LIMIT_NS	900000000ULL	/* docs/card.md promises 1 s */
 #define DEFAULT_SLICE_US	5000
+#define MIN_SLICE_US		1000
+#define MAX_SLICE_US		1000000
 
 struct queue queues[NPU_QUEUES_MAX];
 static uint32_t count;
@@ -44,6 +46,15 @@ static bool args_valid(const struct npu_admin_queue_create_args *a)
 	       a->priority <= NPU_QUEUE_PRIORITY_REALTIME && !a->mbz;
 }
 
+static uint32_t slice(uint32_t us)
+{
+	if (!us)
+		return DEFAULT_SLICE_US;
+	if (us < MIN_SLICE_US)
+		return MIN_SLICE_US;
+	return us > MAX_SLICE_US ? MAX_SLICE_US : us;
+}
+
 uint8_t queue_create(const struct npu_admin_queue_create_args *a)
 {
 	struct queue *q;
@@ -59,7 +70,7 @@ uint8_t queue_create(const struct npu_admin_queue_create_args *a)
 		.exists = true, .priority = a->priority, .ring_shift = a->ring_shift,
 		.slot = NO_SLOT, .place = PLACE_OUT, .state = NPU_QUEUE_STATE_ACTIVE,
 		.vector = a->vector, .context = a->context, .flags = a->flags,
-		.slice_us = a->time_slice_us ? a->time_slice_us : DEFAULT_SLICE_US,
+		.slice_us = slice(a->time_slice_us),
 		.ring = a->ring_va, .control = a->control_va,
 	};
 	context_hold(a->context);
@@ -119,6 +130,40 @@ static void apply(uint8_t opcode, uint32_t number, struct npu_admin_queue_result
 	}
 }
 
+static void answer(const struct queue *q, uint32_t number, uint8_t status,
+		   const struct npu_admin_queue_result *result)
+{
+	if (status)
+		log_line("queue %u: command %u ends with status %u", (unsigned int)number,
+			 (unsigned int)q->command, (unsigned int)status);
+	/* Rings that have been taken away get no answer, nor do those that came after. */
+	if (q->epoch == admin_epoch())
+		admin_complete(q->tag, status, result, sizeof(*result));
+}
+
+/* Ends the command that waits with a status; the queue stays as it is. */
+static void give_up(uint32_t number, uint8_t status)
+{
+	struct npu_admin_queue_result result;
+
+	fill(number, &result);
+	answer(&queues[number], number, status, &result);
+	queues[number].command = 0;
+}
+
+static uint8_t resume(uint32_t number, struct npu_admin_queue_result *result)
+{
+	struct queue *q = &queues[number];
+
+	if (q->state != NPU_QUEUE_STATE_SUSPENDED)
+		return NPU_ADMIN_STATUS_STATE;
+	q->state = NPU_QUEUE_STATE_ACTIVE;
+	q->parked = false;
+	scheduler_add(number);
+	fill(number, result);
+	return NPU_ADMIN_STATUS_OK;
+}
+
 bool queue_command(uint8_t opcode, uint16_t tag, uint32_t number, uint8_t *status,
 		   struct npu_admin_queue_result *result)
 {
@@ -137,20 +182,17 @@ bool queue_command(uint8_t opcode, uint16_t tag, uint32_t number, uint8_t *statu
 		fill(number, result);
 		return true;
 	}
+	/* Whoever kills need not wait for a packet that is in flight. */
+	if (q->command == NPU_ADMIN_QUEUE_SUSPEND &&
+	    (opcode == NPU_ADMIN_QUEUE_KILL || opcode == NPU_ADMIN_QUEUE_DESTROY))
+		give_up(number, NPU_ADMIN_STATUS_STATE);
 	*status = NPU_ADMIN_STATUS_STATE;
-	if (q->command)
+	if (q->command || (opcode == NPU_ADMIN_QUEUE_SUSPEND && q->state == NPU_QUEUE_STATE_STOPPED))
 		return true;
 	if (opcode == NPU_ADMIN_QUEUE_RESUME) {
-		if (q->state != NPU_QUEUE_STATE_SUSPENDED)
-			return true;
-		q->state = NPU_QUEUE_STATE_ACTIVE;
-		scheduler_add(number);
-		fill(number, result);
-		*status = NPU_ADMIN_STATUS_OK;
+		*status = resume(number, result);
 		return true;
 	}
-	if (opcode == NPU_ADMIN_QUEUE_SUSPEND && q->state == NPU_QUEUE_STATE_STOPPED)
-		return true;
 	*status = NPU_ADMIN_STATUS_OK;
 	if (q->slot == NO_SLOT) {
 		apply(opcode, number, result);
@@ -158,44 +200,30 @@ bool queue_command(uint8_t opcode, uint16_t tag, uint32_t number, uint8_t *statu
 	}
 	q->command = opcode;
 	q->tag = tag;
+	q->epoch = admin_epoch();
 	q->deadline = hal_read64(NPU_MG_TIME_LO) + COMMAND_LIMIT_NS;
 	scheduler_evict(number, opcode != NPU_ADMIN_QUEUE_SUSPEND);
 	return false;
 }
 
-static void answer(uint32_t number, uint8_t status, const struct npu_admin_queue_result *result,
-		   uint16_t tag)
-{
-	if (status)
-		log_line("queue %u: status %u", (unsigned int)number, (unsigned int)status);
-	admin_complete(tag, status, result, sizeof(*result));
-}
-
 void queue_left_slot(uint32_t number)
 {
 	struct npu_admin_queue_result result;
-	struct queue *q = &queues[number];
-	const uint8_t opcode = q->command;
-	const uint16_t tag = q->tag;
+	const struct queue waiting = queues[number];
 
-	if (!opcode)
+	if (!waiting.command)
 		return;
-	q->command = 0;
-	apply(opcode, number, &result);
-	answer(number, NPU_ADMIN_STATUS_OK, &result, tag);
+	queues[number].command = 0;
+	apply(waiting.command, number, &result);
+	answer(&waiting, number, NPU_ADMIN_STATUS_OK, &result);
 }
 
 void queue_check_deadlines(uint64_t now)
 {
-	struct npu_admin_queue_result result;
-
 	for (uint32_t i = 0; i < NPU_QUEUES_MAX; i++) {
-		struct queue *q = &queues[i];
+		const struct queue *q = &queues[i];
 
-		if (!q->exists || !q->command || now < q->deadline)
-			continue;
-		q->command = 0;
-		fill(i, &result);
-		answer(i, NPU_ADMIN_STATUS_TIMEOUT, &result, q->tag);
+		if (q->exists && q->command && now >= q->deadline)
+			give_up(i, NPU_ADMIN_STATUS_TIMEOUT);
 	}
 }

@@ -31,8 +31,10 @@ struct queue {
 	uint8_t place;		/* enum queue_place */
 	uint8_t state;		/* NPU_QUEUE_STATE_* */
 	uint8_t error;		/* NPU_QUEUE_ERROR_* */
+	uint8_t rank;		/* scheduler.c: in a slot, what it takes to displace it */
 	uint8_t command;	/* admin command that waits for the slot, or 0 */
 	uint16_t tag;		/* of that command */
+	uint32_t epoch;		/* likewise */
 	uint16_t vector;
 	uint32_t context;
 	uint32_t flags;

@@ -12,16 +12,23 @@
 #include "queue.h"
 
 #define NO_QUEUE	0xffffffffU
-/* A queue that only waits keeps its slot for this long, so that two of them
- * do not chase each other in and out.
+/* How long a slot may need to begin with what has been loaded: it looks idle. */
+#define SETTLE_NS	200000ULL
+/* A queue that only waits for a fence keeps its slot for this long, so that
+ * two of them do not chase each other in and out, and then stands back for
+ * this long.
  */
 #define WAIT_NS		1000000ULL
+#define PARK_NS		2000000ULL
+/* Who waits for a slot for this long counts as of the next higher priority. */
+#define AGE_NS		100000000ULL
 
 static struct {
 	uint32_t queue;		/* NO_QUEUE: empty */
 } slots[NPU_MG_SLOTS_MAX];
 static uint32_t slot_count;
 static uint32_t ready_count;
+static uint32_t parked_slots;	/* slots that hold a queue which may still wait */
 
 void scheduler_init(void)
 {
@@ -31,6 +38,7 @@ void scheduler_init(void)
 	if (slot_count > NPU_MG_SLOTS_MAX)
 		slot_count = NPU_MG_SLOTS_MAX;
 	ready_count = 0;
+	parked_slots = 0;
 }
 
 uint32_t scheduler_slots_active(void)
@@ -82,17 +90,60 @@ void scheduler_evict(uint32_t number, bool abort)
 	hal_write(slot_reg(q->slot, NPU_MG_SLOT_CMD), abort ? NPU_MG_SLOT_ABORT : NPU_MG_SLOT_UNLOAD);
 }
 
-static void load(uint32_t slot, uint32_t number)
+/*
+ * Rank of a ready queue: its priority, counted from 1, which rises as it
+ * waits, but not to realtime. 0 is behind all of them, for a queue that had
+ * to leave its slot while it waited for a fence: just now, or when queues like
+ * it have half of the slots already. Otherwise queues that only wait would
+ * keep out the ones that they wait for, whose priority may be lower.
+ */
+static uint32_t rank_of(const struct queue *q, uint64_t now)
+{
+	const uint64_t waited = now - q->since;
+	const uint32_t rank = q->priority + 1U;
+	uint64_t aged;
+
+	if (q->parked && (waited < PARK_NS || parked_slots >= slot_count / 2))
+		return 0;
+	if (q->priority >= NPU_QUEUE_PRIORITY_HIGH)
+		return rank;
+	aged = rank + waited / AGE_NS;
+	return aged > NPU_QUEUE_PRIORITY_HIGH + 1U ? NPU_QUEUE_PRIORITY_HIGH + 1U : (uint32_t)aged;
+}
+
+/* A queue that is found working has seen its fence. */
+static void count_parked(void)
+{
+	parked_slots = 0;
+	for (uint32_t i = 0; i < slot_count; i++) {
+		struct queue *q;
+
+		if (slots[i].queue == NO_QUEUE)
+			continue;
+		q = &queues[slots[i].queue];
+		if (!q->parked || q->place != PLACE_SLOT)
+			continue;
+		if (hal_read(slot_reg(i, NPU_MG_SLOT_STATE)) == NPU_MG_SLOT_RUNNING)
+			q->parked = false;
+		parked_slots += q->parked;
+	}
+}
+
+static void load(uint32_t slot, uint32_t number, uint64_t now)
 {
 	struct queue *q = &queues[number];
+	const uint32_t rank = rank_of(q, now);
 
+	q->rank = (uint8_t)(rank ? rank : q->priority + 1U);
+	parked_slots += q->parked;
 	hal_write(slot_reg(slot, NPU_MG_SLOT_QUEUE), number);
 	hal_write(slot_reg(slot, NPU_MG_SLOT_CONTEXT), q->context);
 	hal_write64(slot_reg(slot, NPU_MG_SLOT_RING_LO), q->ring);
 	hal_write64(slot_reg(slot, NPU_MG_SLOT_CONTROL_LO), q->control);
 	hal_write(slot_reg(slot, NPU_MG_SLOT_CONFIG),
 		  q->ring_shift | (uint32_t)q->vector << 8 |
-		  (q->flags & NPU_QUEUE_PRIVILEGED ? NPU_MG_SLOT_PRIVILEGED : 0));
+		  (q->flags & NPU_QUEUE_PRIVILEGED ? NPU_MG_SLOT_PRIVILEGED : 0) |
+		  (q->priority == NPU_QUEUE_PRIORITY_REALTIME ? NPU_MG_SLOT_REALTIME : 0));
 	hal_write64(slot_reg(slot, NPU_MG_SLOT_HEAD_LO), q->head);
 	hal_write(slot_reg(slot, NPU_MG_SLOT_CALL), q->call);
 	q->slot = (uint8_t)slot;
@@ -125,12 +176,14 @@ static void stopped(uint32_t slot, uint32_t number)
 static void emptied(uint32_t slot, uint32_t number)
 {
 	struct queue *q = &queues[number];
+	const uint32_t error = hal_read(slot_reg(slot, NPU_MG_SLOT_ERROR));
 
 	account(slot, q);
 	slots[slot].queue = NO_QUEUE;
 	q->slot = NO_SLOT;
 	set_place(q, PLACE_OUT);
-	if (hal_read(slot_reg(slot, NPU_MG_SLOT_ERROR)) && !q->command)
+	/* An error of its own on the way out; KILLED is what a command asked for. */
+	if (error && (error != NPU_QUEUE_ERROR_KILLED || !q->command))
 		stopped(slot, number);
 	if (q->command)
 		queue_left_slot(number);
@@ -177,92 +230,101 @@ void scheduler_doorbells(void)
 	}
 }
 
-/*
- * Order: a queue that had to leave while it waited for a fence comes after
- * those that can run, whatever its priority, or queues of high priority that
- * only wait would keep out the ones that they wait for. Then priority, then
- * the one that is ready for longest.
+/* The first of the ready queues that is not in taken: by rank, then by how
+ * long it has been ready.
  */
-static bool before(const struct queue *a, const struct queue *b)
+static uint32_t best_ready(uint64_t now, const uint32_t *taken)
 {
-	if (a->parked != b->parked)
-		return b->parked;
-	if (!a->parked && a->priority != b->priority)
-		return a->priority > b->priority;
-	return a->since < b->since;
-}
-
-static uint32_t best_ready(void)
-{
-	uint32_t best = NO_QUEUE;
+	uint32_t best = NO_QUEUE, best_rank = 0;
 
 	for (uint32_t i = 0; i < NPU_QUEUES_MAX; i++) {
 		const struct queue *q = &queues[i];
+		uint32_t rank;
 
-		if (!q->exists || q->place != PLACE_READY)
+		if (!q->exists || q->place != PLACE_READY || taken[i / 32] & 1U << i % 32)
 			continue;
-		if (best == NO_QUEUE || before(q, &queues[best]))
+		rank = rank_of(q, now);
+		if (best == NO_QUEUE || rank > best_rank ||
+		    (rank == best_rank && q->since < queues[best].since)) {
 			best = i;
+			best_rank = rank;
+		}
 	}
 	return best;
 }
 
-/* Whom to take out for a ready queue: an idle one first, then one that only
- * waits, then a lower priority, then one whose slice is over.
+/*
+ * Whom to take out for a ready queue: an idle one first, then one that only
+ * waits, then a lower rank, then one whose slice is over.
  */
 static uint32_t victim(const struct queue *next, uint64_t now)
 {
-	uint32_t best = NO_QUEUE;
-	uint32_t best_rank = 0;
+	const uint32_t rank = rank_of(next, now), own = next->priority + 1U;
+	uint32_t best = NO_QUEUE, best_worth = 0;
 	uint64_t best_age = 0;
 
 	for (uint32_t i = 0; i < slot_count; i++) {
 		const uint32_t number = slots[i].queue;
-		const struct queue *q = &queues[number];
-		uint32_t state, rank;
+		const struct queue *q;
+		uint32_t state, worth;
 		uint64_t age;
 
-		if (number == NO_QUEUE || q->place != PLACE_SLOT)
+		if (number == NO_QUEUE || queues[number].place != PLACE_SLOT)
 			continue;
+		q = &queues[number];
 		state = hal_read(slot_reg(i, NPU_MG_SLOT_STATE));
 		age = now - q->since;
-		if (state == NPU_MG_SLOT_IDLE)
-			rank = 8;
+		if (state == NPU_MG_SLOT_IDLE && age >= SETTLE_NS)
+			worth = 10;
 		else if (state == NPU_MG_SLOT_WAITING && age >= WAIT_NS)
-			rank = 7;
-		else if (!next->parked && q->priority < next->priority)
-			rank = 6U - q->priority;
-		else if (q->priority <= next->priority && age >= (uint64_t)q->slice_us * 1000)
-			rank = 1;
+			worth = 9;
+		else if (q->rank < rank)
+			worth = 8 - q->rank;
+		else if (q->rank <= (rank ? rank : own) && age >= (uint64_t)q->slice_us * 1000)
+			worth = 1;
 		else
 			continue;
-		if (best == NO_QUEUE || rank > best_rank || (rank == best_rank && age > best_age)) {
+		if (worth > best_worth || (worth == best_worth && age > best_age)) {
 			best = number;
-			best_rank = rank;
+			best_worth = worth;
 			best_age = age;
 		}
 	}
 	return best;
 }
 
+static void mark(uint32_t *taken, uint32_t number)
+{
+	taken[number / 32] |= 1U << number % 32;
+}
+
 bool scheduler_run(uint64_t now)
 {
-	uint32_t leaving = 0;
+	uint32_t taken[NPU_QUEUES_MAX / 32];
+	uint32_t coming = 0;
 
+	memset(taken, 0, sizeof(taken));
+	count_parked();
 	for (uint32_t i = 0; i < slot_count && ready_count; i++) {
 		if (slots[i].queue == NO_QUEUE)
-			load(i, best_ready());
+			load(i, best_ready(now, taken), now);
 		else
-			leaving += queues[slots[i].queue].place == PLACE_LEAVING;
+			coming += queues[slots[i].queue].place == PLACE_LEAVING;
 	}
-	while (ready_count > leaving) {
-		const uint32_t next = best_ready();
-		const uint32_t out = victim(&queues[next], now);
+	/* The first ones get the slots that are about to become free. */
+	for (uint32_t waiting = ready_count; waiting; waiting--) {
+		const uint32_t next = best_ready(now, taken);
+		uint32_t out;
 
+		mark(taken, next);
+		if (coming) {
+			coming--;
+			continue;
+		}
+		out = victim(&queues[next], now);
 		if (out == NO_QUEUE)
 			break;
 		scheduler_evict(out, false);
-		leaving++;
 	}
 	return ready_count != 0;
 }

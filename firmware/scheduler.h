@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright The npu authors */
 /*
- * Scheduler: maps queues onto hardware slots, by priority and time slice. A
- * queue stays in its slot while nobody else wants one, so that up to as many
- * queues as there are slots never meet the firmware again.
+ * Scheduler: maps queues onto hardware slots, by priority and time slice
+ * (docs/card.md, "Scheduling"). A queue stays in its slot while nobody else
+ * wants one, so that up to as many queues as there are slots never meet the
+ * firmware again.
  */
 #ifndef FIRMWARE_SCHEDULER_H
 #define FIRMWARE_SCHEDULER_H

@@ -47,6 +47,7 @@ struct admin_regs {
 	uint64_t cq;
 	uint32_t size;
 	uint32_t enable;
+	uint16_t epoch;		/* of rings: changes when they are forgotten */
 	uint32_t tail;
 };
 

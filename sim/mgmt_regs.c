@@ -147,7 +147,7 @@ static uint32_t admin_read(struct card *card, uint32_t offset)
 	case NPU_MG_ADMIN_SIZE:
 		return admin.size;
 	case NPU_MG_ADMIN_CTRL:
-		return admin.enable;
+		return admin.enable | (uint32_t)admin.epoch << 16;
 	}
 	return admin.tail;
 }

@@ -229,8 +229,10 @@ static void admin_write(struct admin_regs *a, uint32_t offset, uint32_t value)
 	}
 	if (offset == NPU_REG_ADMIN_CTRL) {
 		a->enable = value & NPU_ADMIN_ENABLE;
-		if (!a->enable)
+		if (!a->enable) {
 			a->tail = 0;
+			a->epoch++;
+		}
 		return;
 	}
 	if (a->enable)
