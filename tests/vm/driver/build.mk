@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# Copyright The npu authors
+#
+# Tests of the driver by its ioctls alone: each test_NAME.c is a program that
+# runs in the guest as driver_NAME.
+
+driver_tests := $(sort $(patsubst tests/vm/driver/test_%.c,%,$(wildcard tests/vm/driver/test_*.c)))
+driver_rig := tests/vm/driver/drv.c tests/vm/programs/tap.c
+
+$(O)/obj/tests/vm/driver/%.o: ALL_CPPFLAGS += -Iuapi $(shell pkg-config --cflags libdrm)
+
+define driver_test
+$(call vm_test,driver_$(1),tests/vm/driver/test_$(1).c $(driver_rig),$(shell pkg-config --libs libdrm) -pthread)
+endef
+$(foreach test,$(driver_tests),$(eval $(call driver_test,$(test))))
