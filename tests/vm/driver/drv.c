@@ -84,7 +84,7 @@ void *drv_bo_map(int fd, uint32_t handle)
 
 static void query_memory(int fd, uint32_t region, struct drm_npu_query_memory *memory)
 {
-	struct drm_npu_query_memory all[2];
+	struct drm_npu_query_memory all[2] = { 0 };
 	struct drm_npu_dev_query args = {
 		.type = DRM_NPU_QUERY_MEMORY, .size = sizeof(all), .pointer = (uintptr_t)all,
 	};
