@@ -390,7 +390,7 @@ static void more_queues_than_slots_all_make_progress(void **state)
 				 __ATOMIC_SEQ_CST);
 		card_wake_write(h->card, 100 + i);
 	}
-	for (int i = 0; i < 5000 && !__atomic_load_n(&page[0], __ATOMIC_ACQUIRE); i++)
+	for (int i = 0; i < 60000 && !__atomic_load_n(&page[0], __ATOMIC_ACQUIRE); i++)
 		usleep(1000);
 	assert_int_equal(page[0], 1);
 	for (uint32_t i = 0; i < QUEUES; i++)
