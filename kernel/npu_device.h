@@ -114,6 +114,9 @@ struct npu_device {
 	struct xarray queues;	/* number to struct npu_queue; xa_lock with irqs off */
 	struct xarray contexts;	/* number to struct npu_vm */
 
+	struct mutex quota_lock;	/* guards the life of quotas */
+	struct xarray quotas;	/* user to struct npu_quota */
+
 	struct srcu_struct ioctl_srcu;	/* held by each ioctl: a reset waits for them */
 	struct mutex reset_lock;	/* one reset, or sleep, at a time; guards the three below */
 	bool reset_held;	/* by the PCI core */
@@ -129,6 +132,8 @@ struct npu_device {
 	u32 heartbeat;		/* the watchdog's: value seen last */
 	unsigned int heartbeat_misses;
 };
+
+struct npu_quota;
 
 /* What is left to do for objects that outlive their device; npu_drv.c. */
 extern struct workqueue_struct *npu_cleanup_wq;
@@ -167,6 +172,7 @@ static inline bool npu_is_live(struct npu_device *ndev)
 /* One open node. */
 struct npu_file {
 	struct npu_device *ndev;
+	struct npu_quota *quota;	/* of the user who opened it */
 	struct xarray vms;	/* handle to struct npu_vm */
 	struct xarray queues;	/* handle to struct npu_queue */
 	int generation;		/* of the device when it was opened */

@@ -10,6 +10,7 @@
 #include "npu_bo.h"
 #include "npu_device.h"
 #include "npu_queue.h"
+#include "npu_quota.h"
 #include "npu_vm.h"
 
 int npu_file_open(struct drm_device *drm, struct drm_file *file)
@@ -19,6 +20,11 @@ int npu_file_open(struct drm_device *drm, struct drm_file *file)
 	if (!nfile)
 		return -ENOMEM;
 	nfile->ndev = to_npu_device(drm);
+	nfile->quota = npu_quota_get_current(nfile->ndev);
+	if (!nfile->quota) {
+		kfree(nfile);
+		return -ENOMEM;
+	}
 	nfile->generation = atomic_read(&nfile->ndev->generation);
 	/* Handles are never 0. */
 	xa_init_flags(&nfile->vms, XA_FLAGS_ALLOC1);
@@ -33,6 +39,7 @@ void npu_file_postclose(struct drm_device *drm, struct drm_file *file)
 
 	npu_queue_close_file(nfile);
 	npu_vm_close_file(nfile);
+	npu_quota_put(nfile->quota);
 	kfree(nfile);
 }
 

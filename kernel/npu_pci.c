@@ -90,6 +90,8 @@ static int npu_pci_init_objects(struct npu_device *ndev)
 	int ret;
 
 	xa_init_flags(&ndev->contexts, XA_FLAGS_ALLOC1);
+	mutex_init(&ndev->quota_lock);
+	xa_init(&ndev->quotas);
 	npu_queue_init_device(ndev);
 	npu_lost_init(ndev);
 	npu_reset_init(ndev);

@@ -26,6 +26,7 @@
 #include "npu_job.h"
 #include "npu_lost.h"
 #include "npu_queue.h"
+#include "npu_quota.h"
 #include "npu_trace.h"
 #include "npu_vm.h"
 
@@ -456,6 +457,7 @@ static void npu_queue_stop(struct npu_queue *queue)
 	npu_mmu_prune(&queue->vm->mmu, NPU_QUEUE_VA(queue->number), NPU_QUEUE_MEMORY);
 	dma_free_coherent(&ndev->pdev->dev, NPU_QUEUE_MEMORY, memory, queue->dma);
 	xa_erase_irq(&ndev->queues, queue->number);
+	npu_quota_uncharge(queue->quota, NPU_QUOTA_QUEUES);
 	npu_vm_put(queue->vm);
 	queue->vm = NULL;
 }
@@ -550,16 +552,22 @@ static int npu_queue_init_sched(struct npu_queue *queue)
 	return ret;
 }
 
-static struct npu_queue *npu_queue_create(struct npu_device *ndev, struct npu_vm *vm, u32 priority)
+static struct npu_queue *npu_queue_create(struct npu_file *nfile, struct npu_vm *vm, u32 priority)
 {
+	struct npu_device *ndev = nfile->ndev;
 	struct npu_queue *queue;
 	int ret;
 
+	if (!npu_quota_charge(nfile->quota, NPU_QUOTA_QUEUES))
+		return ERR_PTR(-EDQUOT);
 	queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
-	if (!queue)
+	if (!queue) {
+		npu_quota_uncharge(nfile->quota, NPU_QUOTA_QUEUES);
 		return ERR_PTR(-ENOMEM);
+	}
 	kref_init(&queue->kref);
 	queue->ndev = ndev;
+	queue->quota = nfile->quota;
 	queue->vm = npu_vm_get(vm);
 	queue->context = vm->mmu.context;
 	queue->pid = task_tgid_nr(current);
@@ -605,6 +613,7 @@ free_memory:
 	dma_free_coherent(&ndev->pdev->dev, NPU_QUEUE_MEMORY, queue->memory, queue->dma);
 free:
 	npu_vm_put(queue->vm);
+	npu_quota_uncharge(queue->quota, NPU_QUOTA_QUEUES);
 	kfree(queue);
 	return ERR_PTR(ret);
 }
@@ -738,7 +747,7 @@ int npu_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *
 	vm = npu_vm_lookup(nfile, args->vm);
 	if (!vm)
 		return -ENOENT;
-	queue = npu_queue_create(to_npu_device(drm), vm, args->priority);
+	queue = npu_queue_create(nfile, vm, args->priority);
 	npu_vm_put(vm);
 	if (IS_ERR(queue))
 		return PTR_ERR(queue);

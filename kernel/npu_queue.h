@@ -48,6 +48,7 @@ struct npu_queue {
 	struct kref kref;	/* handle, fences */
 	struct npu_device *ndev;
 	struct npu_vm *vm;	/* until npu_queue_stop() */
+	struct npu_quota *quota;	/* charged with this queue, until then too */
 	u32 number;		/* on the card */
 	u32 context;		/* of vm, on the card */
 	pid_t pid;		/* who made it, for debugging */

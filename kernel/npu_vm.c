@@ -20,6 +20,7 @@
 #include "npu_bo.h"
 #include "npu_device.h"
 #include "npu_queue.h"
+#include "npu_quota.h"
 #include "npu_ttm.h"
 #include "npu_user.h"
 #include "npu_vm.h"
@@ -291,22 +292,28 @@ free_tables:
 	return ret;
 }
 
-static struct npu_vm *npu_vm_create(struct npu_device *ndev)
+static struct npu_vm *npu_vm_create(struct npu_device *ndev, struct npu_quota *quota)
 {
 	struct drm_gem_object *resv;
 	struct npu_vm *vm;
 	int ret;
 
+	if (!npu_quota_charge(quota, NPU_QUOTA_CONTEXTS))
+		return ERR_PTR(-EDQUOT);
 	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
-	if (!vm)
-		return ERR_PTR(-ENOMEM);
+	if (!vm) {
+		ret = -ENOMEM;
+		goto uncharge;
+	}
 	vm->ndev = ndev;
+	vm->quota = quota;
 	kref_init(&vm->users);
 	spin_lock_init(&vm->fault_lock);
 	resv = drm_gpuvm_resv_object_alloc(&ndev->drm);
 	if (!resv) {
 		kfree(vm);
-		return ERR_PTR(-ENOMEM);
+		ret = -ENOMEM;
+		goto uncharge;
 	}
 	drm_gpuvm_init(&vm->gpuvm, "npu", 0, &ndev->drm, resv, 0, 1ULL << NPU_VA_BITS,
 		       NPU_MMU_USER_END, (1ULL << NPU_VA_BITS) - NPU_MMU_USER_END,
@@ -315,9 +322,13 @@ static struct npu_vm *npu_vm_create(struct npu_device *ndev)
 	ret = npu_vm_start(vm);
 	if (ret) {
 		drm_gpuvm_put(&vm->gpuvm);
-		return ERR_PTR(ret);
+		goto uncharge;
 	}
 	return vm;
+
+uncharge:
+	npu_quota_uncharge(quota, NPU_QUOTA_CONTEXTS);
+	return ERR_PTR(ret);
 }
 
 /* Locks the VM and all it maps; only killed waits and no memory can stop it. */
@@ -353,6 +364,7 @@ static void npu_vm_release(struct kref *users)
 	struct npu_vm *vm = container_of(users, struct npu_vm, users);
 
 	npu_vm_stop(vm);
+	npu_quota_uncharge(vm->quota, NPU_QUOTA_CONTEXTS);
 	drm_gpuvm_put(&vm->gpuvm);
 }
 
@@ -466,7 +478,7 @@ int npu_vm_create_ioctl(struct drm_device *drm, void *data, struct drm_file *fil
 
 	if (args->flags)
 		return -EINVAL;
-	vm = npu_vm_create(to_npu_device(drm));
+	vm = npu_vm_create(to_npu_device(drm), nfile->quota);
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
 	/* Complete before it has a handle: handles can be guessed. */

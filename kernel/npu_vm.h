@@ -27,6 +27,7 @@ struct npu_vm {
 	/* Handle, queues, ioctls. The last one takes the mappings down. */
 	struct kref users;
 	struct npu_device *ndev;
+	struct npu_quota *quota;	/* charged with this context */
 	struct npu_mmu mmu;
 	spinlock_t fault_lock;	/* guards the two below */
 	struct npu_vm_fault fault;	/* the last one */
