@@ -136,18 +136,22 @@ struct card *card_create(const struct card_config *config, struct dma_map *dma,
 	card->config = *config;
 	card->dma = dma;
 	card->irqs = irqs;
-	card->memory_fd = card->doorbell_fd = -1;
+	card->memory_fd = card->doorbell_fd = card->state_dir = -1;
 	card->power_on_ns = monotonic_ns();
 	regs_init(card);
 	ret = boot_key_load(config->key_file, card->public_key);
 	if (ret) {
 		log_error("key file %s: %s", config->key_file,
-			  ret == -EINVAL ? "not a public key of npu-fw keygen" : strerror(-ret));
+			  ret == -EINVAL ? "not a public key as npu-fw keygen writes it" :
+					   strerror(-ret));
 		goto fail;
 	}
-	ret = state_load_security_version(config->state_dir, &card->security_version);
+	ret = state_open(config->state_dir, &card->state_dir, &card->security_version);
 	if (ret) {
-		log_error("state directory %s: %s", config->state_dir, strerror(-ret));
+		log_error("state directory %s: %s", config->state_dir,
+			  ret == -EBUSY ? "in use by another card" :
+			  ret == -EINVAL ? "its security-version is no number; a card with unknown fuses "
+					   "does not start" : strerror(-ret));
 		goto fail;
 	}
 	if (make_memory(card))
@@ -195,6 +199,7 @@ void card_destroy(struct card *card)
 		close(card->memory_fd);
 	if (card->doorbell_fd >= 0)
 		close(card->doorbell_fd);
+	state_close(&card->state_dir);
 	pthread_mutex_destroy(&card->regs.lock);
 	free(card);
 }

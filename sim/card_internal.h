@@ -79,6 +79,7 @@ struct card {
 	int doorbell_fd;
 	uint8_t *doorbells;
 	uint64_t power_on_ns;
+	int state_dir;			/* -1: nothing outlives this run */
 	uint32_t security_version;	/* guarded by regs.lock once the card runs */
 	uint8_t public_key[32];
 	atomic_uint faults;	/* bit n: injected fault n holds */
@@ -119,8 +120,10 @@ struct boot_image {
 uint32_t boot_rom_load(struct card *card, uint64_t address, uint32_t size, struct boot_image *image);
 
 /* state.c: what outlives a run */
-int state_load_security_version(const char *dir, uint32_t *version);
-void state_store_security_version(const char *dir, uint32_t version);
+/* Locks the directory, -EBUSY if another card has it. No path: nothing is kept, *dir is -1. */
+int state_open(const char *path, int *dir, uint32_t *version);
+void state_close(int *dir);
+void state_store(int dir, uint32_t version);
 
 /* command_processor.c */
 struct command_processor *cp_create(struct card *card);

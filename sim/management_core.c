@@ -278,7 +278,7 @@ void core_ready(struct management_core *core)
 	}
 	pthread_mutex_unlock(&card->regs.lock);
 	if (raised)
-		state_store_security_version(card->config.state_dir, core->security_version);
+		state_store(card->state_dir, core->security_version);
 }
 
 uint8_t *core_sram(struct management_core *core)

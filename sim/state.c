@@ -2,53 +2,89 @@
 // Copyright The npu authors
 /*
  * What outlives a run of the card: the security version, as fuses would keep
- * it. A text file in the state directory, replaced in one step.
+ * it. A text file in the state directory, replaced in one step; the directory
+ * is locked, for two cards cannot share fuses.
  */
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "card_internal.h"
 #include "log.h"
 
-int state_load_security_version(const char *dir, uint32_t *version)
-{
-	char path[PATH_MAX];
-	FILE *file;
-	int got;
+#define NAME		"security-version"
+#define NEW_NAME	NAME ".new"
 
-	*version = 0;
-	if (!dir)
-		return 0;
-	if (mkdir(dir, 0755) && errno != EEXIST)
-		return -errno;
-	snprintf(path, sizeof(path), "%s/security-version", dir);
-	file = fopen(path, "r");
-	if (!file)
+static int load(int dir, uint32_t *version)
+{
+	const int file = openat(dir, NAME, O_RDONLY | O_CLOEXEC);
+	char text[16], *end;
+	unsigned long value;
+	ssize_t got;
+
+	if (file < 0)
 		return errno == ENOENT ? 0 : -errno;
-	got = fscanf(file, "%u", version);
-	fclose(file);
+	got = read(file, text, sizeof(text) - 1);
+	close(file);
+	if (got < 0)
+		return -errno;
+	text[got] = '\0';
+	errno = 0;
+	value = strtoul(text, &end, 10);
 	/* An unreadable fuse must not let old firmware in. */
-	return got == 1 ? 0 : -EINVAL;
+	if (errno || end == text || strcmp(end, "\n") || text[0] == '-' || value > UINT32_MAX)
+		return -EINVAL;
+	*version = (uint32_t)value;
+	return 0;
 }
 
-void state_store_security_version(const char *dir, uint32_t version)
+int state_open(const char *path, int *dir, uint32_t *version)
 {
-	char path[PATH_MAX], temporary[PATH_MAX + 8];
-	FILE *file;
-	bool good;
+	int ret = 0;
 
-	if (!dir)
+	*version = 0;
+	*dir = -1;
+	if (!path)
+		return 0;
+	if (mkdir(path, 0755) && errno != EEXIST)
+		return -errno;
+	*dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*dir < 0)
+		return -errno;
+	if (flock(*dir, LOCK_EX | LOCK_NB))
+		ret = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (!ret)
+		ret = load(*dir, version);
+	if (ret)
+		state_close(dir);
+	return ret;
+}
+
+void state_close(int *dir)
+{
+	if (*dir >= 0)
+		close(*dir);
+	*dir = -1;
+}
+
+void state_store(int dir, uint32_t version)
+{
+	char text[16];
+	const int length = snprintf(text, sizeof(text), "%u\n", version);
+	int file;
+
+	if (dir < 0)
 		return;
-	snprintf(path, sizeof(path), "%s/security-version", dir);
-	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	file = fopen(temporary, "w");
-	good = file && fprintf(file, "%u\n", version) > 0;
-	if (file)
-		good = !fclose(file) && good;
-	if (!good || rename(temporary, path))
-		log_error("%s: %s; the security version will be forgotten", path, strerror(errno));
+	file = openat(dir, NEW_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (file < 0 || write(file, text, (size_t)length) != length || fsync(file) ||
+	    renameat(dir, NEW_NAME, dir, NAME) || fsync(dir))
+		log_error("state directory: %s; the security version will be forgotten",
+			  strerror(errno));
+	if (file >= 0)
+		close(file);
 }

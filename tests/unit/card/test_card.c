@@ -15,7 +15,6 @@
 
 #include <sodium.h>
 
-#include <abi/npu_fw.h>
 #include <npu/npu_isa.h>
 
 #include "host.h"
@@ -438,141 +437,6 @@ static void a_silent_firmware_is_found_by_the_watchdog(void **state)
 	assert_int_equal(host_boot_file(h, image_path), NPU_BOOT_STATE_READY);
 }
 
-/* Images that the boot ROM must refuse, each with its reason. */
-struct image_file {
-	uint8_t data[300000];
-	uint32_t size;
-};
-
-static void read_image(struct image_file *image)
-{
-	FILE *file = fopen(image_path, "rb");
-
-	assert_non_null(file);
-	image->size = (uint32_t)fread(image->data, 1, sizeof(image->data), file);
-	fclose(file);
-}
-
-static void sign(struct image_file *image, const char *key_file)
-{
-	static const char prefix[] = "npu-ed25519-secret ";
-	uint8_t seed[32], public[32], secret[64], digest[32];
-	char line[200];
-	FILE *file = fopen(key_file, "r");
-	struct npu_fw_header *h = (struct npu_fw_header *)image->data;
-
-	randombytes_buf(seed, sizeof(seed));
-	while (file && fgets(line, sizeof(line), file)) {
-		if (!strncmp(line, prefix, strlen(prefix)))
-			sodium_hex2bin(seed, 32, line + strlen(prefix), 64, NULL, NULL, NULL);
-	}
-	if (file)
-		fclose(file);
-	crypto_sign_seed_keypair(public, secret, seed);
-	crypto_hash_sha256(digest, public, 32);
-	memcpy(h->key_id, digest, 8);
-	crypto_hash_sha256(h->payload_sha256, image->data + 256, h->payload_size);
-	crypto_sign_detached(h->signature, NULL, image->data, NPU_FW_SIGNED_SIZE, secret);
-}
-
-#define DEVELOPMENT "firmware/keys/development.key"
-
-static void expect_refused(struct host *h, const struct image_file *image, uint32_t reason)
-{
-	const uint32_t status = host_boot(h, image->data, image->size);
-
-	assert_int_equal(status & NPU_BOOT_STATE_MASK, NPU_BOOT_STATE_REFUSED);
-	assert_int_equal(status >> 8, reason);
-}
-
-static void refuses_each_bad_image_with_its_reason(void **state)
-{
-	struct host *h = *state;
-	static struct image_file good, bad;
-	struct npu_fw_header *header = (struct npu_fw_header *)bad.data;
-
-	read_image(&good);
-	bad = good;
-	bad.size -= 100;
-	expect_refused(h, &bad, NPU_BOOT_REASON_TRUNCATED);
-	bad.size = 100;
-	expect_refused(h, &bad, NPU_BOOT_REASON_TRUNCATED);
-	bad.size = 2;
-	expect_refused(h, &bad, NPU_BOOT_REASON_TRUNCATED);
-	bad = good;
-	bad.data[0] ^= 1;
-	expect_refused(h, &bad, NPU_BOOT_REASON_MAGIC);
-	bad = good;
-	header->load_address = 0x10040000;
-	expect_refused(h, &bad, NPU_BOOT_REASON_HEADER);
-	bad = good;
-	header->entry = 0x20000000;
-	expect_refused(h, &bad, NPU_BOOT_REASON_HEADER);
-	bad = good;
-	header->payload_size = 0xffffff00;
-	expect_refused(h, &bad, NPU_BOOT_REASON_HEADER);
-	bad = good;
-	header->family = 1;
-	sign(&bad, DEVELOPMENT);
-	expect_refused(h, &bad, NPU_BOOT_REASON_FAMILY);
-	bad = good;
-	header->revision_min = 200;
-	sign(&bad, DEVELOPMENT);
-	expect_refused(h, &bad, NPU_BOOT_REASON_REVISION);
-	bad = good;
-	memset(header->signature, 0, 64);
-	expect_refused(h, &bad, NPU_BOOT_REASON_UNSIGNED);
-	bad = good;
-	sign(&bad, "/nonexistent");
-	expect_refused(h, &bad, NPU_BOOT_REASON_KEY);
-	bad = good;
-	header->fw_version++;
-	expect_refused(h, &bad, NPU_BOOT_REASON_SIGNATURE);
-	bad = good;
-	bad.data[bad.size - 1] ^= 0x80;
-	expect_refused(h, &bad, NPU_BOOT_REASON_DIGEST);
-	bad = good;
-	header->abi_min = header->abi_max = 9 << 16;
-	sign(&bad, DEVELOPMENT);
-	expect_refused(h, &bad, NPU_BOOT_REASON_ABI);
-	/* And the good one still boots: a refusal leaves nothing behind. */
-	assert_int_equal(host_boot(h, good.data, good.size), NPU_BOOT_STATE_READY);
-	/* Now it has raised the security version. */
-	card_reset(h->card);
-	assert_int_equal(card_reg_read32(h->card, NPU_REG_SECURITY_VERSION), 1);
-	bad = good;
-	header->security_version = 0;
-	sign(&bad, DEVELOPMENT);
-	expect_refused(h, &bad, NPU_BOOT_REASON_ROLLBACK);
-}
-
-static void an_image_outside_of_memory_is_refused(void **state)
-{
-	struct host *h = *state;
-
-	card_reg_write32(h->card, NPU_REG_BOOT_IMAGE_LO, 0xfff00000);
-	card_reg_write32(h->card, NPU_REG_BOOT_IMAGE_SIZE, 4096);
-	card_reg_write32(h->card, NPU_REG_BOOT_CTRL, NPU_BOOT_CTRL_START);
-	assert_int_equal(card_reg_read32(h->card, NPU_REG_BOOT_STATUS),
-			 NPU_BOOT_STATE_REFUSED | NPU_BOOT_REASON_DMA << 8);
-	card_reg_write32(h->card, NPU_REG_BOOT_IMAGE_SIZE, 0x10000000);
-	card_reg_write32(h->card, NPU_REG_BOOT_CTRL, NPU_BOOT_CTRL_START);
-	assert_int_equal(card_reg_read32(h->card, NPU_REG_BOOT_STATUS),
-			 NPU_BOOT_STATE_REFUSED | NPU_BOOT_REASON_DMA << 8);
-}
-
-static void a_trap_crashes_the_core(void **state)
-{
-	struct host *h = *state;
-	static struct image_file image;
-
-	read_image(&image);
-	memset(image.data + 256, 0xff, 64);	/* no RV32 instruction */
-	sign(&image, DEVELOPMENT);
-	assert_int_equal(host_boot(h, image.data, image.size),
-			 NPU_BOOT_STATE_CRASHED | NPU_BOOT_REASON_TRAP << 8);
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -593,9 +457,6 @@ int main(int argc, char **argv)
 		T(more_queues_than_slots_all_make_progress, setup_queue),
 		T(reset_forgets_everything_and_boots_again, setup_queue),
 		T(a_silent_firmware_is_found_by_the_watchdog, setup_booted),
-		T(refuses_each_bad_image_with_its_reason, setup),
-		T(an_image_outside_of_memory_is_refused, setup),
-		T(a_trap_crashes_the_core, setup),
 	};
 
 	image_path = argc > 1 ? argv[1] : FIRMWARE_IMAGE;

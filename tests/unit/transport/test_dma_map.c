@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -122,7 +123,7 @@ static void rights_are_kept(void **state)
 /* A descriptor that cannot be written gives no memory to write. */
 static void a_read_only_descriptor_stays_read_only(void **state)
 {
-	char name[] = "/tmp/npu-dma-XXXXXX";
+	char name[] = P_tmpdir "/npu-dma-XXXXXX";
 	struct fixture *x = *state;
 	int fd = mkstemp(name), reader;
 
