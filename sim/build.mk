@@ -21,7 +21,7 @@ $(O)/obj/sim/boot_key.o: $(O)/gen/sim/development_key.h
 
 $(eval $(call archive,libsim-engine,$(sim_engine)))
 $(eval $(call archive,libsim-card,$(sim_card)))
-$(eval $(call program,npu-sim,sim/main.c sim/control.c,$(O)/lib/libsim-card.a $(O)/lib/libsim-engine.a $(sim_libs)))
+$(eval $(call program,npu-sim,sim/main.c sim/control.c sim/listener.c,$(O)/lib/libsim-card.a $(O)/lib/libsim-engine.a $(sim_libs)))
 ALL += $(O)/bin/npu-sim
 INSTALL_BIN += $(O)/bin/npu-sim
 INSTALL_MAN += sim/npu-sim.1

@@ -2,15 +2,14 @@
 // Copyright The npu authors
 /* npu-sim: the inference card as a process that speaks vfio-user. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <sodium.h>
@@ -21,15 +20,18 @@
 #include "control.h"
 #include "dma_map.h"
 #include "irq.h"
+#include "listener.h"
 #include "log.h"
 #include "pci_function.h"
 #include "vfio_user.h"
+
+#define PEOPLE	4	/* connections to the control socket at a time */
 
 static const char usage[] =
 	"Usage: npu-sim --socket PATH [OPTION...]\n"
 	"The inference card as a process: a PCIe device for QEMU over vfio-user.\n"
 	"\n"
-	"  -s, --socket PATH        listen for a VMM here (created, removed on exit)\n"
+	"  -s, --socket PATH        listen for a VMM here (created, removed at the end)\n"
 	"  -m, --memory SIZE        device memory, a power of two, 1M ... 1T [1G]\n"
 	"  -n, --serial NUMBER      serial number, decides the card's UUID [1]\n"
 	"  -d, --state DIR          keep the security version here across runs\n"
@@ -46,7 +48,8 @@ static const char usage[] =
 	"    -machine q35,memory-backend=m \\\n"
 	"    -device '{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"PATH\"}}'\n"
 	"\n"
-	"Ends on SIGINT or SIGTERM with status 0; 1 after an error, 2 for wrong usage.\n";
+	"Ends on SIGINT, SIGTERM or SIGHUP with status 0; 1 after an error, 2 for wrong\n"
+	"usage. The engines compute on one core; OPENBLAS_NUM_THREADS gives them more.\n";
 
 struct options {
 	const char *socket;
@@ -58,31 +61,26 @@ struct options {
 
 static bool parse_size(const char *text, uint64_t *size)
 {
+	static const char units[] = "KMGT";
 	unsigned long long value;
+	unsigned int shift = 0;
+	const char *unit;
 	char *end;
 
 	errno = 0;
 	value = strtoull(text, &end, 0);
 	if (errno || end == text || text[0] == '-')
 		return false;
-	switch (*end) {
-	case 'T':
-		value <<= 10;
-		/* fall through */
-	case 'G':
-		value <<= 10;
-		/* fall through */
-	case 'M':
-		value <<= 10;
-		/* fall through */
-	case 'K':
-		value <<= 10;
+	unit = *end ? strchr(units, *end) : NULL;
+	if (unit) {
+		shift = 10 * (unsigned int)(unit - units + 1);
 		end++;
-		break;
 	}
-	*size = value;
 	/* A BAR's size is a power of two. */
-	return !*end && value >= 1 << 20 && value <= 1ull << 40 && !(value & (value - 1));
+	if (*end || value > (1ull << 40) >> shift || value & (value - 1))
+		return false;
+	*size = value << shift;
+	return *size >= 1 << 20;
 }
 
 static bool parse_number(const char *text, uint64_t *number)
@@ -98,6 +96,25 @@ static void wrong(const char *what, const char *value)
 {
 	fprintf(stderr, "npu-sim: %s '%s'\nTry 'npu-sim --help'.\n", what, value);
 	exit(2);
+}
+
+/* What was asked for and did not arrive is an error. */
+static void printed(void)
+{
+	if (fclose(stdout)) {
+		fprintf(stderr, "npu-sim: standard output: %s\n", strerror(errno));
+		exit(1);
+	}
+	exit(0);
+}
+
+/* Descriptors 0 to 2 exist, or the next file that is opened would be one of them. */
+static void standard_descriptors(void)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
+			exit(1);
+	}
 }
 
 static void parse_options(int argc, char **argv, struct options *o)
@@ -152,7 +169,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'h':
 			fputs(usage, stdout);
-			exit(0);
+			printed();
+			break;
 		case 'V':
 			printf("npu-sim %s, card ABI %d.%d\n", NPU_VERSION, NPU_ABI_MAJOR, NPU_ABI_MINOR);
 			exit(0);
@@ -169,90 +187,99 @@ static void parse_options(int argc, char **argv, struct options *o)
 	}
 }
 
-/* A socket that nobody listens on any more is left over from a run that was killed. */
-static bool stale(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool refused;
+enum { POLL_SIGNAL, POLL_LISTEN, POLL_CONTROL, POLL_CLIENT, POLL_PEOPLE };
 
-	if (fd < 0)
-		return false;
-	refused = connect(fd, (const struct sockaddr *)address, sizeof(*address)) && errno == ECONNREFUSED;
-	close(fd);
-	return refused;
+struct service {
+	int signals;
+	struct listener listener, control;
+	int people[PEOPLE];	/* -1: free */
+	struct vfio_user *server;
+	struct card *card;
+};
+
+static int free_place(const struct service *s)
+{
+	for (int i = 0; i < PEOPLE; i++) {
+		if (s->people[i] < 0)
+			return i;
+	}
+	return -1;
 }
 
-static int listen_at(const char *path)
+static void serve_people(struct service *s, const struct pollfd *polls)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(path) >= sizeof(address.sun_path)) {
-		log_error("%s: a socket's path has at most %zu characters", path,
-			  sizeof(address.sun_path) - 1);
-		return -1;
+	for (int i = 0; i < PEOPLE; i++) {
+		if (polls[POLL_PEOPLE + i].revents && control_serve(s->card, s->people[i])) {
+			close(s->people[i]);
+			s->people[i] = -1;
+		}
 	}
-	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	if (stale(&address))
-		unlink(path);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 8)) {
-		log_error("%s: %s", path, errno == EADDRINUSE ? "in use by another process" :
-								strerror(errno));
-		close(fd);
-		return -1;
-	}
-	return fd;
+	if (polls[POLL_CONTROL].revents)
+		s->people[free_place(s)] = listener_accept(&s->control);
 }
 
-enum { POLL_SIGNAL, POLL_LISTEN, POLL_CONTROL, POLL_CLIENT, POLL_PERSON, POLL_COUNT };
-
-static void serve(const int fds[POLL_CLIENT], struct vfio_user *server, struct card *card)
+static void serve(struct service *s)
 {
-	int person = -1;
-
 	for (;;) {
-		struct pollfd polls[POLL_COUNT] = {
-			{ fds[POLL_SIGNAL], POLLIN, 0 }, { fds[POLL_LISTEN], POLLIN, 0 },
-			{ person < 0 ? fds[POLL_CONTROL] : -1, POLLIN, 0 },
-			{ vfio_user_fd(server), vfio_user_events(server), 0 }, { person, POLLIN, 0 },
+		struct pollfd polls[POLL_PEOPLE + PEOPLE] = {
+			[POLL_SIGNAL] = { s->signals, POLLIN, 0 },
+			[POLL_LISTEN] = { s->listener.fd, POLLIN, 0 },
+			/* Who finds no place waits in the socket's backlog. */
+			[POLL_CONTROL] = { free_place(s) < 0 ? -1 : s->control.fd, POLLIN, 0 },
+			[POLL_CLIENT] = { vfio_user_fd(s->server), vfio_user_events(s->server), 0 },
 		};
 
-		if (poll(polls, POLL_COUNT, -1) < 0)
+		for (int i = 0; i < PEOPLE; i++)
+			polls[POLL_PEOPLE + i] = (struct pollfd){ s->people[i], POLLIN, 0 };
+		if (poll(polls, POLL_PEOPLE + PEOPLE, -1) < 0)
 			continue;
 		if (polls[POLL_SIGNAL].revents)
 			break;
 		if (polls[POLL_CLIENT].revents)
-			vfio_user_serve(server);
+			vfio_user_serve(s->server);
 		if (polls[POLL_LISTEN].revents) {
-			int fd = accept4(fds[POLL_LISTEN], NULL, NULL, SOCK_CLOEXEC);
+			const int fd = listener_accept(&s->listener);
 
 			if (fd >= 0)
-				vfio_user_attach(server, fd);
+				vfio_user_attach(s->server, fd);
 		}
-		if (polls[POLL_PERSON].revents && control_serve(card, person)) {
-			close(person);
-			person = -1;
-		}
-		if (polls[POLL_CONTROL].revents)
-			person = accept4(fds[POLL_CONTROL], NULL, NULL, SOCK_CLOEXEC);
+		serve_people(s, polls);
 	}
-	if (person >= 0)
-		close(person);
+	for (int i = 0; i < PEOPLE; i++) {
+		if (s->people[i] >= 0)
+			close(s->people[i]);
+	}
 }
 
+static int signalled = -1;	/* an eventfd: somebody wants us to end */
+
+static void on_signal(int number)
+{
+	const int error = errno;
+	const uint64_t one = 1;
+	ssize_t written = write(signalled, &one, sizeof(one));
+
+	(void)written;
+	errno = error;
+}
+
+/*
+ * A handler, not signalfd: the libraries have threads of their own, started
+ * before main(), which block no signal.
+ */
 static int signals(void)
 {
-	sigset_t set;
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	signalled = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (signalled < 0)
+		return -1;
+	sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		sigaction(numbers[i], &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &set, SFD_CLOEXEC);
+	return signalled;
 }
 
 int main(int argc, char **argv)
@@ -261,58 +288,50 @@ int main(int argc, char **argv)
 		.log_level = LOG_LEVEL_WARN,
 		.card = { .memory_size = 1ull << 30, .serial = 1 },
 	};
+	struct service s = { .listener.fd = -1, .control.fd = -1 };
 	struct dma_map *dma = NULL;
 	struct irq_set *irqs = NULL;
-	struct card *card = NULL;
 	struct pci_function *function = NULL;
-	struct vfio_user *server = NULL;
-	int fds[POLL_CLIENT] = { -1, -1, -1 };
 	int ret, status = 1;
 
+	standard_descriptors();
 	parse_options(argc, argv, &o);
+	memset(s.people, 0xff, sizeof(s.people));
 	ret = log_init(o.log_level, o.log_file);
 	if (ret) {
-		fprintf(stderr, "npu-sim: %s: %s\n", o.log_file, strerror(-ret));
+		fprintf(stderr, "npu-sim: log file %s: %s\n", o.log_file, strerror(-ret));
 		return 1;
 	}
-	/* Before any thread starts, so that all of them inherit the mask. */
-	fds[POLL_SIGNAL] = signals();
-	if (sodium_init() < 0 || fds[POLL_SIGNAL] < 0) {
+	s.signals = signals();
+	if (sodium_init() < 0 || s.signals < 0) {
 		log_error("cannot start: %s", strerror(errno));
 		return 1;
 	}
+	/* Before the card is made: who sees the sockets can connect, and waits. */
+	if ((o.control && listener_open(&s.control, o.control)) || listener_open(&s.listener, o.socket))
+		goto out;
 	dma = dma_map_create();
 	irqs = irq_set_create(NPU_MSIX_VECTORS);
 	if (dma && irqs)
-		card = card_create(&o.card, dma, irqs);
-	if (card)
-		function = pci_function_create(card, o.card.memory_size, o.card.serial);
+		s.card = card_create(&o.card, dma, irqs);
+	if (s.card)
+		function = pci_function_create(s.card, o.card.memory_size, o.card.serial);
 	if (function)
-		server = vfio_user_create(function, dma, irqs);
-	if (!server)
+		s.server = vfio_user_create(function, dma, irqs);
+	if (!s.server)
 		goto out;
-	fds[POLL_LISTEN] = listen_at(o.socket);
-	if (fds[POLL_LISTEN] < 0)
-		goto out;
-	if (o.control) {
-		fds[POLL_CONTROL] = listen_at(o.control);
-		if (fds[POLL_CONTROL] < 0)
-			goto out;
-	}
 	log_info("card %llu with %llu MiB listens at %s", (unsigned long long)o.card.serial,
 		 (unsigned long long)(o.card.memory_size >> 20), o.socket);
-	serve(fds, server, card);
+	serve(&s);
 	log_info("ended by a signal");
 	status = 0;
 out:
-	if (fds[POLL_LISTEN] >= 0)
-		unlink(o.socket);
-	if (fds[POLL_CONTROL] >= 0)
-		unlink(o.control);
-	vfio_user_destroy(server);
+	listener_close(&s.listener);
+	listener_close(&s.control);
+	vfio_user_destroy(s.server);
 	if (function)
 		pci_function_destroy(function);
-	card_destroy(card);
+	card_destroy(s.card);
 	if (dma)
 		dma_map_destroy(dma);
 	if (irqs)

@@ -21,6 +21,16 @@
 #include "card_internal.h"
 #include "log.h"
 
+#ifdef __SANITIZE_ADDRESS__
+/* Unicorn forgets some blocks of its own when it is closed. */
+const char *__lsan_default_suppressions(void) __attribute__((visibility("default")));
+
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libunicorn";
+}
+#endif
+
 struct management_core {
 	struct card *card;
 	struct mgmt_regs *regs;

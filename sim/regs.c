@@ -303,7 +303,7 @@ void card_reg_write32(struct card *card, uint32_t offset, uint32_t value)
 	}
 	if (offset == NPU_REG_DEBUG_FAULT) {
 		if (card->config.debug_registers)
-			card_fault_set(card, value & 31, value & NPU_DEBUG_ON);
+			card_fault_set(card, value & ~NPU_DEBUG_ON, value & NPU_DEBUG_ON);
 		return;
 	}
 	pthread_mutex_lock(&card->regs.lock);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -555,6 +556,58 @@ static void resets_at_any_time_leave_a_card_that_boots(void **state)
 	pthread_join(thread, NULL);
 }
 
+static double own_processor_time(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SLOWNESS	10
+#else
+#define SLOWNESS	1
+#endif
+
+/* Queues in their slots, empty or waiting for a fence that the CPU signals. */
+static void queues_without_work_cost_nearly_nothing(void **state)
+{
+	const uint8_t nop[NPU_PACKET_SIZE] = { NPU_PACKET_NOP };
+	const struct npu_packet_fence_wait wait = {
+		.header.opcode = NPU_PACKET_FENCE_WAIT, .address = HOST_DATA_VA, .value = 1, .mask = ~0ull,
+	};
+	struct host *h = *state;
+	struct tenant tenants[6];
+	double before, used;
+
+	for (uint32_t i = 0; i < 6; i++) {
+		tenants[i] = make_tenant(h, 1 + i, NPU_QUEUE_PRIORITY_NORMAL);
+		submit(h, &tenants[i], nop);
+		assert_true(wait_for(&tenants[i], 5));
+	}
+	usleep(500000);
+	before = own_processor_time();
+	sleep(2);
+	used = (own_processor_time() - before) / 2;
+	print_message("idle queues: %.2f %% of a core\n", used * 100);
+	assert_true(used < 0.01 * SLOWNESS);
+	/* Each says that a doorbell alone will not be seen. */
+	for (uint32_t i = 0; i < 6; i++)
+		assert_int_equal(tenants[i].control->need_wake, 1);
+
+	submit(h, &tenants[0], &wait);
+	usleep(100000);
+	before = own_processor_time();
+	sleep(2);
+	used = (own_processor_time() - before) / 2;
+	print_message("a waiting queue: %.2f %% of a core\n", used * 100);
+	assert_true(used < 0.06 * SLOWNESS);
+	__atomic_store_n(&tenants[0].words[0], 1, __ATOMIC_SEQ_CST);
+	assert_true(wait_for(&tenants[0], 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -574,6 +627,7 @@ int main(void)
 		T(a_tenant_that_rewrites_its_queue_hurts_itself_only),
 		T(random_doorbells_hurt_nobody),
 		T(resets_at_any_time_leave_a_card_that_boots),
+		T(queues_without_work_cost_nearly_nothing),
 	};
 
 	log_init(LOG_LEVEL_DEBUG, getenv("NPU_SIM_LOG") ? NULL : "/dev/null");
