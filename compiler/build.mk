@@ -9,7 +9,7 @@ npuc_libs := -lprotobuf-c -lsodium -lm
 
 $(npuc_gen).c $(npuc_gen).h &: compiler/onnx.proto
 	@mkdir -p $(@D)
-	protoc-c --proto_path=compiler --c_out=$(O)/gen/compiler onnx.proto
+	protoc --proto_path=compiler --c_out=$(O)/gen/compiler onnx.proto
 
 $(O)/obj/compiler/%.o: CPPFLAGS += -Iuapi -I$(O)/gen/compiler
 $(call objs,$(npuc_src)): | $(npuc_gen).h

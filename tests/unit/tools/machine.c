@@ -44,6 +44,7 @@ void machine_file(const char *text, const char *format, ...)
 	char path[PATH_MAX];
 	va_list args;
 	FILE *file;
+	int closed;
 
 	va_start(args, format);
 	full_path(path, format, args);
@@ -51,7 +52,8 @@ void machine_file(const char *text, const char *format, ...)
 	file = fopen(path, "w");
 	assert_non_null(file);
 	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
+	closed = fclose(file);
+	assert_int_equal(closed, 0);
 }
 
 void machine_link(const char *target, const char *format, ...)

@@ -393,12 +393,23 @@ static void list_is_one_line_for_each_card(void **state)
 		    "NO DRIVER)\n");
 }
 
+/* json-c 0.16 breaks the line in an empty array, 0.18 does not. */
 static char *document(struct json_object *object)
 {
 	char *text = strdup(json_object_to_json_string_ext(
 		object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	char *array = text;
 
 	json_object_put(object);
+	assert_non_null(text);
+	while ((array = strchr(array, '['))) {
+		const char *end;
+
+		array++;
+		end = array + strspn(array, "\n ");
+		if (*end == ']')
+			memmove(array, end, strlen(end) + 1);
+	}
 	return text;
 }
 
@@ -500,8 +511,7 @@ static void grid_as_json(void **state)
 			  "    }\n"
 			  "  ],\n"
 			  "  \"processes_hidden\":false,\n"
-			  "  \"notes\":[\n"
-			  "  ]\n"
+			  "  \"notes\":[]\n"
 			  "}");
 }
 

@@ -7,9 +7,9 @@
 driver_tests := $(sort $(patsubst tests/vm/driver/test_%.c,%,$(wildcard tests/vm/driver/test_*.c)))
 driver_rig := tests/vm/driver/drv.c tests/vm/programs/tap.c
 
-$(O)/obj/tests/vm/driver/%.o: ALL_CPPFLAGS += -Iuapi $(shell pkg-config --cflags libdrm)
+$(O)/obj/tests/vm/driver/%.o: ALL_CPPFLAGS += -Iuapi $(shell pkg-config --cflags libdrm 2>/dev/null)
 
 define driver_test
-$(call vm_test,driver_$(1),tests/vm/driver/test_$(1).c $(driver_rig),$(shell pkg-config --libs libdrm) -pthread)
+$(call vm_test,driver_$(1),tests/vm/driver/test_$(1).c $(driver_rig),$(shell pkg-config --libs libdrm 2>/dev/null) -pthread)
 endef
 $(foreach test,$(driver_tests),$(eval $(call driver_test,$(test))))
