@@ -49,7 +49,7 @@
 #define NPU_MG_ADMIN_CQ_HI		0x011c
 #define NPU_MG_ADMIN_SIZE		0x0120
 #define NPU_MG_ADMIN_CTRL		0x0124
-#define   NPU_MG_ADMIN_EPOCH_MASK	0xffff0000	/* counts how often the driver has disabled it */
+#define   NPU_MG_ADMIN_EPOCH_MASK	0xffff0000	/* how often the driver disabled it */
 #define NPU_MG_ADMIN_TAIL		0x0128
 #define NPU_MG_SECURITY_VERSION		0x012c
 
