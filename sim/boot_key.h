@@ -7,9 +7,8 @@
 #include <stdint.h>
 
 /*
- * Reads a public key as `npu-fw keygen` writes it (docs/firmware.md, "Keys");
- * NULL takes the development key that is built in. 0, -EINVAL if the file is
- * no key, or what open() said.
+ * Reads a public key as `npu-fw keygen` writes it; NULL takes the development
+ * key that is built in. 0, -EINVAL if the file is no key, or what open() said.
  */
 int boot_key_load(const char *path, uint8_t key[32]);
 

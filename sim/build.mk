@@ -13,6 +13,8 @@ openblas_libs := $(shell pkg-config --libs openblas 2>/dev/null || echo -lopenbl
 sim_libs := $(openblas_libs) -lunicorn -lsodium -lm
 
 $(O)/obj/sim/%.o: CPPFLAGS += -Ikernel -Iuapi -I$(O)/gen/sim $(openblas_cflags)
+# docs/numerics.md: each step is rounded, whatever the processor could fuse.
+$(O)/obj/sim/%.o: CFLAGS += -ffp-contract=off
 
 $(O)/gen/sim/development_key.h: firmware/keys/development.pub
 	@mkdir -p $(@D)

@@ -12,14 +12,19 @@
 #define STORM_NS	100000ull	/* between two bursts of the irq-storm fault */
 #define WATCHDOG_NS	2000000000ull
 
+/* Counts the time that this thread saw pass: while the whole process is stopped
+ * no heart can beat.
+ */
 struct watchdog {
 	uint32_t heartbeat;
-	uint64_t since;
+	uint64_t silent;	/* ns */
+	uint64_t last;		/* look, ns */
 	bool running;
 };
 
 static void watch(struct card *card, struct watchdog *dog, uint64_t now)
 {
+	const uint64_t passed = now - dog->last;
 	uint32_t state, heartbeat;
 	bool running;
 
@@ -28,11 +33,15 @@ static void watch(struct card *card, struct watchdog *dog, uint64_t now)
 	heartbeat = card->regs.boot.heartbeat;
 	pthread_mutex_unlock(&card->regs.lock);
 	running = state == NPU_BOOT_STATE_STARTED || state == NPU_BOOT_STATE_READY;
+	dog->last = now;
 	if (!running || !dog->running || heartbeat != dog->heartbeat) {
-		*dog = (struct watchdog){ heartbeat, now, running };
-	} else if (now - dog->since > WATCHDOG_NS) {
+		*dog = (struct watchdog){ heartbeat, 0, now, running };
+		return;
+	}
+	dog->silent += passed < 2 * TICK_NS ? passed : 2 * TICK_NS;
+	if (dog->silent > WATCHDOG_NS) {
 		core_crash(card->core, NPU_BOOT_REASON_WATCHDOG);
-		dog->since = now;
+		dog->silent = 0;
 	}
 }
 

@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Copyright The npu authors
-/*
- * Model of power, temperature and energy (docs/power.md).
- *
- * Energy: 1 pJ for a multiply-accumulate, 20 pJ for a byte moved by a tensor
- * operation, 40 pJ for a byte copied, 8 W leakage and idle logic. Temperature:
- * one thermal RC to ambient, 0.55 K/W and 45 s, ambient 30 degree. Power is
- * averaged over 100 ms.
- */
+/* Power, temperature and energy: the model of docs/card.md, "Power". */
 #include <pthread.h>
 #include <stdlib.h>
 

@@ -95,7 +95,7 @@ struct npu_admin_queue_create_args {
 	__u16 vector;		/* MSI-X vector, 0 = none */
 	__u8 ring_shift;
 	__u8 priority;
-	__u32 time_slice_us;	/* 0 = the firmware's default */
+	__u32 time_slice_us;	/* 1000 .. 1000000, brought into that range; 0 = 5000 */
 	__u32 mbz;
 };
 

@@ -62,7 +62,7 @@ struct npu_packet_exec {
 #define NPU_BASE_WRITE			0x00000002
 
 struct npu_base {
-	__u64 va;
+	__u64 va;		/* multiple of 8 */
 	__u64 size;		/* bytes; operands outside of it stop the queue */
 	__u32 flags;		/* NPU_BASE_* */
 	__u32 mbz;

@@ -208,6 +208,55 @@ static void a_fault_stops_the_queue_and_is_recorded(void **state)
 	assert_int_equal(card_reg_read32(h->card, NPU_REG_FAULT_INFO), 0);
 }
 
+/* A FIFO of 16 records; what was lost is told once. */
+static void faults_beyond_the_fifo_are_counted_as_lost(void **state)
+{
+	enum { QUEUES = 20 };
+	struct host *h = *state;
+	struct npu_admin_completion c;
+	uint32_t seen = 0;
+
+	for (uint32_t i = 0; i < QUEUES; i++) {
+		const struct npu_admin_queue_create_args args = {
+			.queue = 100 + i, .context = 1, .ring_va = HOST_DATA_VA + 0x100000,
+			.control_va = HOST_DATA_VA + 0x200000 + i * 0x1000, .ring_shift = 4,
+		};
+		struct npu_queue_control *control;
+		uint64_t dma;
+
+		control = host_alloc(h, 4096, &dma);
+		control->need_wake = 1;
+		host_map(h, args.control_va, dma, 4096, NPU_PTE_WRITE);
+		assert_int_equal(host_admin(h, NPU_ADMIN_QUEUE_CREATE, &args, sizeof(args), &c), 0);
+		assert_int_equal(c.status, 0);
+		/* The ring is mapped nowhere. */
+		__atomic_store_n((uint64_t *)(h->doorbells + NPU_DOORBELL_PAGE(100 + i)), 1, __ATOMIC_SEQ_CST);
+		card_wake_write(h->card, 100 + i);
+		for (int n = 0; n < 5000 && __atomic_load_n(&control->state, __ATOMIC_ACQUIRE) !=
+						    NPU_QUEUE_STATE_STOPPED; n++)
+			usleep(1000);
+		assert_int_equal(control->error, NPU_QUEUE_ERROR_FAULT);
+	}
+	assert_true(card_reg_read32(h->card, NPU_REG_IRQ_STATUS) & NPU_IRQ_FAULT);
+	for (;;) {
+		const uint32_t info = card_reg_read32(h->card, NPU_REG_FAULT_INFO);
+
+		if (!(info & NPU_FAULT_VALID))
+			break;
+		assert_int_equal(!!(info & NPU_FAULT_OVERFLOW), seen == 0);
+		assert_int_equal(card_reg_read32(h->card, NPU_REG_FAULT_QUEUE), 100 + seen);
+		assert_int_equal(card_reg_read32(h->card, NPU_REG_FAULT_CONTEXT), 1);
+		/* Anything but the bit that pops leaves the record. */
+		card_reg_write32(h->card, NPU_REG_FAULT_INFO, ~NPU_FAULT_POP);
+		assert_int_equal(card_reg_read32(h->card, NPU_REG_FAULT_INFO), info);
+		card_reg_write32(h->card, NPU_REG_FAULT_INFO, NPU_FAULT_POP);
+		seen++;
+	}
+	assert_int_equal(seen, 16);
+	card_reg_write32(h->card, NPU_REG_FAULT_INFO, NPU_FAULT_POP);
+	assert_int_equal(card_reg_read32(h->card, NPU_REG_FAULT_VA_LO), 0);
+}
+
 static void refuses_malformed_packets(void **state)
 {
 	struct host *h = *state;
@@ -448,6 +497,7 @@ int main(int argc, char **argv)
 		T(interrupts_at_the_event_index_only, setup_queue),
 		T(copies_between_system_and_device_memory, setup_queue),
 		T(a_fault_stops_the_queue_and_is_recorded, setup_queue),
+		T(faults_beyond_the_fifo_are_counted_as_lost, setup_queue),
 		T(refuses_malformed_packets, setup_queue),
 		T(refuses_a_tail_beyond_the_ring, setup_queue),
 		T(a_called_packet_has_no_privilege, setup_booted),

@@ -24,6 +24,7 @@
 
 #include <npu/npu_isa.h>
 
+#include "card_internal.h"
 #include "dma_map.h"
 #include "host.h"
 #include "log.h"
@@ -556,6 +557,38 @@ static void resets_at_any_time_leave_a_card_that_boots(void **state)
 	pthread_join(thread, NULL);
 }
 
+static double time_of_a_program(struct host *h, struct tenant *t)
+{
+	const double start = seconds();
+
+	submit_product(h, t, 500, 1 << 12);
+	assert_true(wait_for(t, 60));
+	assert_int_equal(t->control->error, 0);
+	return seconds() - start;
+}
+
+static void a_lower_clock_takes_longer(void **state)
+{
+	struct host *h = *state;
+	struct tenant t = make_tenant(h, 1, NPU_QUEUE_PRIORITY_NORMAL);
+	double fast = 1e9, slow = 1e9;
+
+	/* Without the firmware's governor, which would raise it again. */
+	assert_int_equal(card_fault_inject(h->card, "fw-hang", true), 0);
+	usleep(50000);
+	for (int i = 0; i < 3; i++) {
+		double took;
+
+		power_set_clock(h->card->power, POWER_CLOCK_MAX_MHZ);
+		took = time_of_a_program(h, &t);
+		fast = took < fast ? took : fast;
+		power_set_clock(h->card->power, POWER_CLOCK_MAX_MHZ / 4);
+		took = time_of_a_program(h, &t);
+		slow = took < slow ? took : slow;
+	}
+	assert_true(slow > 2.5 * fast);
+}
+
 static double own_processor_time(void)
 {
 	struct rusage usage;
@@ -627,6 +660,7 @@ int main(void)
 		T(a_tenant_that_rewrites_its_queue_hurts_itself_only),
 		T(random_doorbells_hurt_nobody),
 		T(resets_at_any_time_leave_a_card_that_boots),
+		T(a_lower_clock_takes_longer),
 		T(queues_without_work_cost_nearly_nothing),
 	};
 
