@@ -573,7 +573,8 @@ static void a_lower_clock_takes_longer(void **state)
 	struct tenant t = make_tenant(h, 1, NPU_QUEUE_PRIORITY_NORMAL);
 	double fast = 1e9, slow = 1e9;
 
-	/* Without the firmware's governor, which would raise it again. */
+	/* Into its slot; then without the firmware, whose governor would raise the clock. */
+	time_of_a_program(h, &t);
 	assert_int_equal(card_fault_inject(h->card, "fw-hang", true), 0);
 	usleep(50000);
 	for (int i = 0; i < 3; i++) {
