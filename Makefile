@@ -162,6 +162,11 @@ install: all install-module
 	$(INSTALL) -m 644 $(INSTALL_MAN) $(DESTDIR)$(mandir)/man1
 	$(INSTALL) -m 644 $(INSTALL_FIRMWARE) $(DESTDIR)$(firmwaredir)
 	$(INSTALL) -m 644 packaging/60-npu.rules $(DESTDIR)$(udevdir)
+ifeq ($(DESTDIR),)
+	ldconfig
+	@echo 'The module: dkms install npu/$(VERSION) && modprobe npu'
+	@echo 'Who may use the cards: usermod -aG render USER'
+endif
 
 # The module's sources, for DKMS to build: dkms install npu/$(VERSION).
 install-module:
@@ -182,6 +187,10 @@ uninstall:
 		$(addprefix $(DESTDIR)$(firmwaredir)/,$(notdir $(INSTALL_FIRMWARE))) \
 		$(DESTDIR)$(udevdir)/60-npu.rules
 	rm -rf $(DESTDIR)$(includedir)/npu $(DESTDIR)$(dkmsdir)
+	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(firmwaredir)
+ifeq ($(DESTDIR),)
+	ldconfig
+endif
 
 .PHONY: help
 help:
