@@ -14,3 +14,5 @@ $(O)/tests/card-faults: $(O)/firmware/npu-fw.bin
 $(O)/obj/tests/unit/card/test_npu_sim.o: CPPFLAGS += -DBUILD='"$(O)"'
 $(eval $(call unit_test,card-npu-sim,tests/unit/card/test_npu_sim.c tests/unit/tools/command.c,))
 $(O)/tests/card-npu-sim: $(O)/firmware/npu-fw.bin $(O)/bin/npu-sim
+$(eval $(call unit_test,card-packets,tests/unit/card/test_packets.c tests/unit/card/host.c,$(sim_archives) $(sim_libs)))
+$(O)/tests/card-packets: $(O)/firmware/npu-fw.bin
