@@ -41,9 +41,11 @@ void npu_admin_enable(struct npu_device *ndev)
 	struct npu_admin *admin = &ndev->admin;
 
 	/* Phases begin anew: nothing of an earlier life may look valid. */
-	memset(admin->sq, 0, 2 * PAGE_SIZE);
-	admin->head = 0;
-	admin->tail = 0;
+	scoped_guard(spinlock, &admin->lock) {
+		memset(admin->sq, 0, 2 * PAGE_SIZE);
+		admin->head = 0;
+		admin->tail = 0;
+	}
 	npu_write(ndev, NPU_REG_ADMIN_CTRL, 0);
 	npu_write64(ndev, NPU_REG_ADMIN_SQ_LO, admin->dma);
 	npu_write64(ndev, NPU_REG_ADMIN_CQ_LO, admin->dma + PAGE_SIZE);
@@ -60,6 +62,7 @@ void npu_admin_disable(struct npu_device *ndev)
 
 	spin_lock(&admin->lock);
 	admin->enabled = false;
+	admin->epoch++;
 	busy = admin->busy;
 	admin->busy = 0;
 	for_each_set_bit(slot, &busy, NPU_ADMIN_ENTRIES)
@@ -97,7 +100,7 @@ void npu_admin_reap(struct npu_device *ndev)
 	spin_unlock(&admin->lock);
 }
 
-static bool npu_admin_claim(struct npu_admin *admin, int *slot)
+static bool npu_admin_claim(struct npu_admin *admin, int *slot, u32 *epoch)
 {
 	guard(spinlock)(&admin->lock);
 	if (!admin->enabled) {
@@ -106,6 +109,7 @@ static bool npu_admin_claim(struct npu_admin *admin, int *slot)
 	}
 	if (admin->claimed == GENMASK(NPU_ADMIN_ENTRIES - 1, 0))
 		return false;
+	*epoch = admin->epoch;
 	*slot = ffz(admin->claimed);
 	admin->claimed |= BIT(*slot);
 	reinit_completion(&admin->slots[*slot].done);
@@ -119,14 +123,14 @@ static void npu_admin_unclaim(struct npu_admin *admin, int slot)
 	wake_up(&admin->free);
 }
 
-static int npu_admin_send(struct npu_device *ndev, int slot, u8 opcode, const void *args,
-			  size_t args_size)
+static int npu_admin_send(struct npu_device *ndev, int slot, u32 epoch, u8 opcode,
+			  const void *args, size_t args_size)
 {
 	struct npu_admin *admin = &ndev->admin;
 	struct npu_admin_command *command;
 
 	guard(spinlock)(&admin->lock);
-	if (!admin->enabled)
+	if (!admin->enabled || admin->epoch != epoch)
 		return -ENODEV;
 	command = &admin->sq[admin->tail % NPU_ADMIN_ENTRIES];
 	memset(command, 0, sizeof(*command));
@@ -181,16 +185,17 @@ int npu_admin_run(struct npu_device *ndev, u8 opcode, const void *args, size_t a
 	struct npu_admin *admin = &ndev->admin;
 	struct npu_admin_completion answer;
 	int slot = -ENODEV, ret;
+	u32 epoch = 0;
 
 	might_sleep();
-	if (!wait_event_timeout(admin->free, npu_admin_claim(admin, &slot),
+	if (!wait_event_timeout(admin->free, npu_admin_claim(admin, &slot, &epoch),
 				msecs_to_jiffies(NPU_ADMIN_TIMEOUT_MS))) {
 		npu_lost(ndev, "no room for an admin command");
 		return -ENODEV;
 	}
 	if (slot < 0)
 		return slot;
-	ret = npu_admin_send(ndev, slot, opcode, args, args_size);
+	ret = npu_admin_send(ndev, slot, epoch, opcode, args, args_size);
 	if (ret) {
 		npu_admin_unclaim(admin, slot);
 		return ret;
@@ -201,7 +206,7 @@ int npu_admin_run(struct npu_device *ndev, u8 opcode, const void *args, size_t a
 		return -ENODEV;
 	}
 	scoped_guard(spinlock, &admin->lock) {
-		ret = admin->enabled ? 0 : -ENODEV;
+		ret = admin->epoch == epoch ? 0 : -ENODEV;
 		answer = admin->slots[slot].answer;
 	}
 	npu_admin_unclaim(admin, slot);

@@ -30,13 +30,14 @@ struct npu_admin {
 	u32 busy;		/* bit per slot: waits for its completion */
 	u32 claimed;		/* bit per slot: belongs to a caller */
 	bool enabled;
+	u32 epoch;		/* counts disabling: an answer is good in its own only */
 	wait_queue_head_t free;	/* a slot was given back, or enabled fell */
 	struct npu_admin_slot slots[NPU_ADMIN_ENTRIES];
 };
 
 int npu_admin_init(struct npu_device *ndev);
 void npu_admin_enable(struct npu_device *ndev);
-/* Ends all commands with -ENODEV, now and for ever. Any context. */
+/* Ends all commands with -ENODEV, until it is enabled again. From threads. */
 void npu_admin_disable(struct npu_device *ndev);
 /* Takes completions. Called by the interrupt thread, and by whoever waits. */
 void npu_admin_reap(struct npu_device *ndev);

@@ -7,7 +7,7 @@
  *	npu-coredump: 1			version of this format
  *	reason, module, card, firmware, time
  *	process, queue, state		whose it was, how it stood
- *	control, error			the control block, as the card left it
+ *	control, use, error		the control block, as the card left it
  *	packets				the ring round its head, 16 words each
  *	fault				the address space's last fault
  *	firmware-log			the end of the firmware's log
@@ -69,13 +69,15 @@ static void npu_coredump_print(struct drm_printer *p, const struct npu_coredump 
 	drm_printf(p, "firmware: {version: 0x%08x, build: \"%s\"}\n", ndev->firmware.version,
 		   ndev->firmware.build_id);
 	drm_printf(p, "time: %lld\n", ktime_to_ns(dump->time));
-	drm_printf(p, "process: {pid: %d, name: \"%s\"}\n", queue->pid, queue->comm);
+	drm_printf(p, "process: {pid: %d, name: \"%*pE\"}\n", queue->pid,
+		   (int)strnlen(queue->comm, sizeof(queue->comm)), queue->comm);
 	drm_printf(p, "queue: {number: %u, handle: %u, priority: %u}\n", queue->number,
 		   queue->handle, queue->priority);
 	drm_printf(p, "state: {tail: %llu, emitted: %llu, completed: %llu}\n", dump->tail,
 		   dump->emitted, dump->completed);
-	drm_printf(p, "control: {head: %llu, state: %u, need-wake: %u, event: %llu, busy-ns: %llu, energy-nj: %llu}\n",
-		   c->head, c->state, c->need_wake, c->event, c->busy_ns, c->energy_nj);
+	drm_printf(p, "control: {head: %llu, state: %u, need-wake: %u, event: %llu}\n", c->head,
+		   c->state, c->need_wake, c->event);
+	drm_printf(p, "use: {busy-ns: %llu, energy-nj: %llu}\n", c->busy_ns, c->energy_nj);
 	drm_printf(p, "error: {reason: %u, index: %llu, tag: %u, op: %u, va: 0x%llx}\n", c->error,
 		   c->error_index, c->error_tag, c->error_op, c->error_va);
 	npu_coredump_print_packets(p, dump);

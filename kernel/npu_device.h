@@ -13,7 +13,7 @@
  *
  * Lock order (each may be taken while those before it are held):
  *
- *	reset_lock
+ *	reset_lock, npu_queue.stop_lock
  *	  dma_resv of a VM and of buffers
  *	    npu_queue.submit_lock	jobs enter the scheduler in order
  *	      npu_mmu.lock		page tables
@@ -44,6 +44,10 @@
 #include "abi/npu_regs.h"
 #include "compat/npu_compat.h"
 #include "npu_admin.h"
+
+#ifdef __BIG_ENDIAN
+#error "the card is little endian, and so is this driver"
+#endif
 
 #define NPU_DRIVER_MAJOR 1
 #define NPU_DRIVER_MINOR 0
@@ -117,6 +121,8 @@ struct npu_device {
 	struct mutex quota_lock;	/* guards the life of quotas */
 	struct xarray quotas;	/* user to struct npu_quota */
 
+	struct mutex fault_lock;	/* one reader of the fault registers */
+	struct mutex time_lock;	/* one reader of the time registers */
 	struct srcu_struct ioctl_srcu;	/* held by each ioctl: a reset waits for them */
 	struct mutex reset_lock;	/* one reset, or sleep, at a time; guards the three below */
 	bool reset_held;	/* by the PCI core */

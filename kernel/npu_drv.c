@@ -21,58 +21,64 @@
 
 struct workqueue_struct *npu_cleanup_wq;
 
-/*
- * Every ioctl runs inside drm_dev_enter() and SRCU, so an unbind and a reset
- * wait for it; none runs on a card that is lost, or for a file that was open
- * when the card was reset.
- */
-static bool npu_file_is_current(struct npu_device *ndev, struct drm_file *file)
+int npu_enter(struct drm_device *drm, struct drm_file *file, struct npu_section *section)
 {
 	const struct npu_file *nfile = file->driver_priv;
+	struct npu_device *ndev = to_npu_device(drm);
 
-	return npu_is_live(ndev) && nfile->generation == atomic_read(&ndev->generation);
+	if (!drm_dev_enter(drm, &section->unplug_idx))
+		return -ENODEV;
+	section->reset_idx = srcu_read_lock(&ndev->ioctl_srcu);
+	if (npu_is_live(ndev) && nfile->generation == atomic_read(&ndev->generation))
+		return 0;
+	npu_exit(drm, section);
+	return -ENODEV;
 }
 
+void npu_exit(struct drm_device *drm, const struct npu_section *section)
+{
+	srcu_read_unlock(&to_npu_device(drm)->ioctl_srcu, section->reset_idx);
+	drm_dev_exit(section->unplug_idx);
+}
+
+/* An ioctl that touches no memory of the process by itself. */
 #define NPU_IOCTL(name)									\
 static int name##_guarded(struct drm_device *drm, void *data, struct drm_file *file)	\
 {											\
-	struct npu_device *ndev = to_npu_device(drm);					\
-	int idx, reset_idx, ret;							\
+	struct npu_section section;							\
+	int ret = npu_enter(drm, file, &section);					\
 											\
-	if (!drm_dev_enter(drm, &idx))							\
-		return -ENODEV;								\
-	reset_idx = srcu_read_lock(&ndev->ioctl_srcu);					\
-	ret = npu_file_is_current(ndev, file) ? name(drm, data, file) : -ENODEV;	\
-	srcu_read_unlock(&ndev->ioctl_srcu, reset_idx);					\
-	drm_dev_exit(idx);								\
+	if (ret)									\
+		return ret;								\
+	ret = name(drm, data, file);							\
+	npu_exit(drm, &section);							\
 	return ret;									\
 }
 
-NPU_IOCTL(npu_dev_query_ioctl)
 NPU_IOCTL(npu_bo_create_ioctl)
 NPU_IOCTL(npu_bo_info_ioctl)
 NPU_IOCTL(npu_vm_create_ioctl)
 NPU_IOCTL(npu_vm_destroy_ioctl)
-NPU_IOCTL(npu_vm_bind_ioctl)
-NPU_IOCTL(npu_vm_get_state_ioctl)
 NPU_IOCTL(npu_queue_create_ioctl)
 NPU_IOCTL(npu_queue_destroy_ioctl)
-NPU_IOCTL(npu_queue_get_state_ioctl)
-NPU_IOCTL(npu_exec_ioctl)
 
+/*
+ * DEV_QUERY, VM_BIND and EXEC enter by themselves, round what they do with the
+ * process's memory; the states of VMs and queues can be read after a loss.
+ */
 static const struct drm_ioctl_desc npu_ioctls[] = {
-	DRM_IOCTL_DEF_DRV(NPU_DEV_QUERY, npu_dev_query_ioctl_guarded, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_DEV_QUERY, npu_dev_query_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(NPU_BO_CREATE, npu_bo_create_ioctl_guarded, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(NPU_BO_INFO, npu_bo_info_ioctl_guarded, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(NPU_VM_CREATE, npu_vm_create_ioctl_guarded, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(NPU_VM_DESTROY, npu_vm_destroy_ioctl_guarded, DRM_RENDER_ALLOW),
-	DRM_IOCTL_DEF_DRV(NPU_VM_BIND, npu_vm_bind_ioctl_guarded, DRM_RENDER_ALLOW),
-	DRM_IOCTL_DEF_DRV(NPU_VM_GET_STATE, npu_vm_get_state_ioctl_guarded, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_VM_BIND, npu_vm_bind_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_VM_GET_STATE, npu_vm_get_state_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(NPU_QUEUE_CREATE, npu_queue_create_ioctl_guarded, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(NPU_QUEUE_DESTROY, npu_queue_destroy_ioctl_guarded, DRM_RENDER_ALLOW),
-	DRM_IOCTL_DEF_DRV(NPU_QUEUE_GET_STATE, npu_queue_get_state_ioctl_guarded,
+	DRM_IOCTL_DEF_DRV(NPU_QUEUE_GET_STATE, npu_queue_get_state_ioctl,
 			  DRM_RENDER_ALLOW),
-	DRM_IOCTL_DEF_DRV(NPU_EXEC, npu_exec_ioctl_guarded, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_EXEC, npu_exec_ioctl, DRM_RENDER_ALLOW),
 };
 
 static const struct file_operations npu_fops = {

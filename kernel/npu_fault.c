@@ -6,6 +6,8 @@
  */
 #include <linux/bitfield.h>
 
+#include <drm/drm_drv.h>
+
 #include "npu_device.h"
 #include "npu_fault.h"
 #include "npu_vm.h"
@@ -13,7 +15,7 @@
 /* The card's FIFO has 16; more than this at once is a card gone wrong. */
 #define NPU_FAULTS_AT_ONCE 64
 
-void npu_fault_drain(struct npu_device *ndev)
+static void npu_fault_drain_locked(struct npu_device *ndev)
 {
 	for (int i = 0; i < NPU_FAULTS_AT_ONCE; i++) {
 		struct npu_vm_fault fault;
@@ -38,4 +40,17 @@ void npu_fault_drain(struct npu_device *ndev)
 			npu_vm_record_fault(vm, &fault);
 		xa_unlock(&ndev->contexts);
 	}
+}
+
+void npu_fault_drain(struct npu_device *ndev)
+{
+	int idx;
+
+	if (!drm_dev_enter(&ndev->drm, &idx))
+		return;
+	/* A record is several registers: one reader at a time. */
+	mutex_lock(&ndev->fault_lock);
+	npu_fault_drain_locked(ndev);
+	mutex_unlock(&ndev->fault_lock);
+	drm_dev_exit(idx);
 }

@@ -26,10 +26,12 @@ static irqreturn_t npu_irq_admin_thread(int irq, void *data)
 	}
 	/* Cleared before they are looked at: a cause that comes now raises again. */
 	npu_write(ndev, NPU_REG_IRQ_STATUS, causes);
-	if (causes & NPU_IRQ_ADMIN)
-		npu_admin_reap(ndev);
+	/* Posted: it must have arrived before memory is looked at. */
+	npu_read(ndev, NPU_REG_IRQ_STATUS);
 	if (causes & NPU_IRQ_FAULT)
 		npu_fault_drain(ndev);
+	if (causes & NPU_IRQ_ADMIN)
+		npu_admin_reap(ndev);
 	if (causes & NPU_IRQ_QUEUE)
 		queue_work(ndev->recovery_wq, &ndev->stopped_work);
 	if (causes & NPU_IRQ_CRASH)

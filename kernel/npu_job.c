@@ -8,6 +8,7 @@
  * Everything that can fail happens before drm_sched_job_arm(): from there on
  * the job's fence may be waited for, and it will signal.
  */
+#include <linux/delay.h>
 #include <linux/dma-fence-chain.h>
 #include <linux/slab.h>
 
@@ -17,6 +18,7 @@
 #include <drm/npu_accel.h>
 
 #include "npu_device.h"
+#include "npu_drv.h"
 #include "npu_job.h"
 #include "npu_queue.h"
 #include "npu_trace.h"
@@ -25,6 +27,7 @@
 
 #define NPU_JOB_COMMANDS_MAX	64
 #define NPU_JOB_SYNCS_MAX	1024
+#define NPU_JOB_LOCK_TRIES	8
 
 /* A syncobj that the job is to signal. */
 struct npu_job_signal {
@@ -187,6 +190,20 @@ static int npu_job_take_signal(struct npu_job_signal *signal, struct drm_file *f
 	return -ENOMEM;
 }
 
+/* drm_sched_job_add_syncobj_dependency() knows points of 32 bits only. */
+static int npu_job_add_wait(struct npu_job *job, struct drm_file *file,
+			    const struct drm_npu_sync *sync)
+{
+	struct dma_fence *fence;
+	int ret;
+
+	ret = drm_syncobj_find_fence(file, sync->handle, sync->point, 0, &fence);
+	if (ret)
+		return ret;
+	/* Takes the reference, also when it fails. */
+	return drm_sched_job_add_dependency(&job->base, fence);
+}
+
 /* Adds the waits to the job, collects the signals. */
 static int npu_job_take_syncs(struct npu_job *job, struct drm_file *file,
 			      const struct drm_npu_sync *syncs, u32 count,
@@ -204,9 +221,7 @@ static int npu_job_take_syncs(struct npu_job *job, struct drm_file *file,
 			if (!ret)
 				++*signal_count;
 		} else {
-			ret = drm_sched_job_add_syncobj_dependency(&job->base, file,
-								   syncs[i].handle,
-								   syncs[i].point);
+			ret = npu_job_add_wait(job, file, &syncs[i]);
 		}
 	}
 	if (ret)
@@ -227,6 +242,31 @@ static void npu_job_signal_syncobjs(struct npu_job_signal *signals, u32 count,
 	}
 }
 
+/*
+ * Locks the VM and brings its buffers within reach. Two clients that push each
+ * other's buffers out get -ENOMEM from TTM instead of a turn: they try again.
+ */
+static int npu_job_lock(struct drm_gpuvm_exec *exec)
+{
+	const struct drm_gpuvm_exec fresh = *exec;
+	int ret;
+
+	for (int i = 0; i < NPU_JOB_LOCK_TRIES; i++) {
+		*exec = fresh;
+		ret = drm_gpuvm_exec_lock(exec);
+		if (ret)
+			return ret;
+		ret = drm_gpuvm_validate(exec->vm, &exec->exec);
+		if (!ret)
+			return 0;
+		drm_gpuvm_exec_unlock(exec);
+		if (ret != -ENOMEM)
+			return ret;
+		usleep_range(100, 1000);
+	}
+	return ret;
+}
+
 /* Hands the job over; @finished is its fence, referenced. On an error it is still ours. */
 static int npu_job_push(struct npu_job *job, struct dma_fence **finished)
 {
@@ -245,12 +285,9 @@ static int npu_job_push(struct npu_job *job, struct dma_fence **finished)
 		vm = npu_vm_get(queue->vm);
 	}
 	exec.vm = &vm->gpuvm;
-	ret = drm_gpuvm_exec_lock(&exec);
+	ret = npu_job_lock(&exec);
 	if (ret)
 		goto put_vm;
-	ret = drm_gpuvm_validate(&vm->gpuvm, &exec.exec);
-	if (ret)
-		goto unlock;
 	scoped_guard(mutex, &queue->submit_lock) {
 		if (queue->closing || READ_ONCE(queue->error)) {
 			ret = -ECANCELED;
@@ -263,7 +300,6 @@ static int npu_job_push(struct npu_job *job, struct dma_fence **finished)
 		trace_npu_job_exec(job->fence);
 		drm_sched_entity_push_job(&job->base);
 	}
-unlock:
 	drm_gpuvm_exec_unlock(&exec);
 put_vm:
 	npu_vm_put(vm);
@@ -320,6 +356,7 @@ int npu_exec_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 	struct npu_file *nfile = file->driver_priv;
 	struct drm_npu_exec *args = data;
 	struct drm_npu_command *commands;
+	struct npu_section section;
 	struct drm_npu_sync *syncs;
 	struct npu_queue *queue;
 	int ret;
@@ -341,7 +378,11 @@ int npu_exec_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 	queue = npu_queue_lookup(nfile, args->queue);
 	if (!queue)
 		goto free_syncs;
-	ret = npu_exec(queue, file, args, commands, syncs);
+	ret = npu_enter(drm, file, &section);
+	if (!ret) {
+		ret = npu_exec(queue, file, args, commands, syncs);
+		npu_exit(drm, &section);
+	}
 	npu_queue_put(queue);
 free_syncs:
 	kvfree(syncs);

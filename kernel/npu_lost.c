@@ -23,8 +23,9 @@ static void npu_lost_work(struct work_struct *work)
 {
 	struct npu_device *ndev = container_of(work, struct npu_device, lost_work);
 
-	/* Whatever the card still does, it does not to memory that is reused. */
-	pci_clear_master(ndev->pdev);
+	/* A reset may have been quicker. */
+	if (atomic_read(&ndev->state) != NPU_STATE_LOST)
+		return;
 	npu_queue_abandon_all(ndev);
 	npu_reset_schedule(ndev);
 }
@@ -71,6 +72,11 @@ void npu_lost(struct npu_device *ndev, const char *reason)
 {
 	int old = NPU_STATE_LIVE;
 
+	/*
+	 * First of all: whoever waits for the card is about to give up, and to
+	 * free what the card may still write to.
+	 */
+	pci_clear_master(ndev->pdev);
 	if (!atomic_try_cmpxchg(&ndev->state, &old, NPU_STATE_LOST)) {
 		/* While it starts, whoever starts it finds out; nobody waits for ever. */
 		npu_admin_disable(ndev);

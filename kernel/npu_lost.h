@@ -9,8 +9,8 @@ struct npu_device;
 void npu_lost_init(struct npu_device *ndev);
 void npu_lost_start_watchdog(struct npu_device *ndev);
 /*
- * Declares the card lost: says so once, ends every wait. Any context but with
- * a queue's or the admin's lock held. @reason: a constant.
+ * Declares the card lost: takes it off memory, says so once, ends every wait.
+ * From threads, without a queue's or the admin's lock. @reason: a constant.
  */
 void npu_lost(struct npu_device *ndev, const char *reason);
 /* Stops the watchdog and whatever recovery is under way; may sleep. */

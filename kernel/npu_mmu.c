@@ -189,6 +189,31 @@ void npu_mmu_unmap(struct npu_mmu *mmu, u64 va, u64 size)
 		npu_mmu_unmap_table(mmu->root, va, va + size);
 }
 
+void npu_mmu_split(struct npu_mmu *mmu, u64 va)
+{
+	struct npu_mmu_table *table;
+	u64 entry;
+
+	guard(mutex)(&mmu->lock);
+	table = mmu->root;
+	while (table && table->level > 1)
+		table = table->children[npu_mmu_index(va, table->level)];
+	if (!table || IS_ALIGNED(va, NPU_LARGE_PAGE_SIZE))
+		return;
+	entry = le64_to_cpu(table->entries[npu_mmu_index(va, 1)]);
+	if (!(entry & NPU_PTE_VALID) || !(entry & NPU_PTE_LEAF))
+		return;
+	/* The standby table gets the same translations, then takes the large page's place. */
+	npu_mmu_map_table(table->children[npu_mmu_index(va, 1)],
+			  ALIGN_DOWN(va, NPU_LARGE_PAGE_SIZE),
+			  ALIGN_DOWN(va, NPU_LARGE_PAGE_SIZE) + NPU_LARGE_PAGE_SIZE,
+			  entry & NPU_PTE_ADDR_MASK,
+			  entry & (NPU_PTE_WRITE | NPU_PTE_DEVICE | NPU_PTE_PRIV | NPU_PTE_SNOOP));
+	dma_wmb();
+	npu_mmu_set(table, npu_mmu_index(va, 1),
+		    table->children[npu_mmu_index(va, 1)]->dma | NPU_PTE_VALID);
+}
+
 void npu_mmu_flush(struct npu_mmu *mmu, u64 va, u64 size)
 {
 	const struct npu_admin_tlb_args args = {
@@ -202,7 +227,8 @@ void npu_mmu_flush(struct npu_mmu *mmu, u64 va, u64 size)
 	/* Before the invalidation, the entries that it is about. */
 	wmb();
 	ret = npu_admin_run(mmu->ndev, NPU_ADMIN_TLB_INVALIDATE, &args, sizeof(args), NULL, 0);
-	if (ret && ret != -ENODEV)
+	/* -ENOENT: after a reset the card knows nothing of the context. */
+	if (ret && ret != -ENODEV && ret != -ENOENT)
 		npu_lost(mmu->ndev, "the firmware refused to invalidate translations");
 }
 

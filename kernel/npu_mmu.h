@@ -40,6 +40,11 @@ void npu_mmu_map(struct npu_mmu *mmu, u64 va, u64 address, u64 size, u64 flags);
 /* Unmaps; only npu_mmu_flush() makes sure that the card knows. */
 void npu_mmu_unmap(struct npu_mmu *mmu, u64 va, u64 size);
 /*
+ * Makes @va a border between pages: one that spans it becomes small ones, with
+ * the same translations all the time. Unmapping a part of it needs that.
+ */
+void npu_mmu_split(struct npu_mmu *mmu, u64 va);
+/*
  * When it returns, the card uses no translation of the range that has been
  * unmapped; a card that does not confirm that is lost.
  */

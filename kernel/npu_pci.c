@@ -90,6 +90,8 @@ static int npu_pci_init_objects(struct npu_device *ndev)
 	int ret;
 
 	xa_init_flags(&ndev->contexts, XA_FLAGS_ALLOC1);
+	mutex_init(&ndev->fault_lock);
+	mutex_init(&ndev->time_lock);
 	mutex_init(&ndev->quota_lock);
 	xa_init(&ndev->quotas);
 	npu_queue_init_device(ndev);
@@ -155,6 +157,8 @@ static int npu_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = drm_dev_register(&ndev->drm, 0);
 	if (ret)
 		goto quiesce;
+	/* What PCIe error recovery restores. */
+	pci_save_state(pdev);
 	npu_lost_start_watchdog(ndev);
 	dev_info(&pdev->dev,
 		 "card %016llx: %llu MiB, %u slots, firmware %u.%u.%u (%s), %u vectors\n",
@@ -165,6 +169,8 @@ static int npu_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 quiesce:
 	atomic_set(&ndev->state, NPU_STATE_GONE);
+	npu_reset_stop(ndev);
+	npu_lost_stop(ndev);
 	npu_quiesce(ndev);
 	npu_irq_fini(ndev);
 	return ret;
@@ -174,7 +180,7 @@ static void npu_pci_remove(struct pci_dev *pdev)
 {
 	struct npu_device *ndev = pci_get_drvdata(pdev);
 
-	/* Waits for every ioctl; none begins any more. */
+	/* Waits for every ioctl, none begins any more; mappings fault, and get zeros. */
 	drm_dev_unplug(&ndev->drm);
 	atomic_set(&ndev->state, NPU_STATE_GONE);
 	npu_reset_stop(ndev);
@@ -183,8 +189,6 @@ static void npu_pci_remove(struct pci_dev *pdev)
 	npu_irq_fini(ndev);
 	npu_queue_stop_all(ndev);
 	npu_vm_detach_all(ndev);
-	/* Mappings fault from here on, and get pages of zeros. */
-	unmap_mapping_range(ndev->drm.anon_inode->i_mapping, 0, 0, 1);
 	npu_ttm_detach(ndev);
 }
 

@@ -11,13 +11,13 @@
  *
  * User space is frozen meanwhile, so no ioctl runs.
  */
-#include <linux/delay.h>
 #include <linux/pci.h>
 
 #include "npu_device.h"
 #include "npu_lost.h"
 #include "npu_pm.h"
 #include "npu_queue.h"
+#include "npu_reset.h"
 #include "npu_start.h"
 #include "npu_ttm.h"
 #include "npu_vm.h"
@@ -28,7 +28,8 @@ static int npu_pm_suspend(struct device *dev)
 	int ret;
 
 	guard(mutex)(&ndev->reset_lock);
-	/* A lost card has nothing to save. */
+	/* No reset meanwhile; a lost card has nothing to save. */
+	ndev->reset_held = true;
 	if (!npu_is_live(ndev))
 		return 0;
 	ret = npu_queue_pause_all(ndev);
@@ -37,6 +38,7 @@ static int npu_pm_suspend(struct device *dev)
 	if (ret) {
 		dev_err(dev, "no sleep (%d): %s\n", ret, ret == -EBUSY ?
 			"a job takes too long" : "device memory could not be saved");
+		ndev->reset_held = false;
 		npu_queue_resume_all(ndev);
 		return ret;
 	}
@@ -65,8 +67,11 @@ static int npu_pm_resume(struct device *dev)
 	int ret;
 
 	guard(mutex)(&ndev->reset_lock);
-	if (atomic_read(&ndev->state) != NPU_STATE_ASLEEP)
+	ndev->reset_held = false;
+	if (atomic_read(&ndev->state) != NPU_STATE_ASLEEP) {
+		npu_reset_schedule(ndev);
 		return 0;
+	}
 	ret = npu_pm_restore(ndev);
 	atomic_set(&ndev->state, NPU_STATE_LIVE);
 	if (ret)

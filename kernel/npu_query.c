@@ -7,6 +7,7 @@
 #include <drm/npu_accel.h>
 
 #include "npu_device.h"
+#include "npu_drv.h"
 #include "npu_mmu.h"
 #include "npu_query.h"
 #include "npu_queue.h"
@@ -76,10 +77,12 @@ static int npu_query_firmware(struct npu_device *ndev, union npu_query_answer *a
 
 static int npu_query_time(struct npu_device *ndev, union npu_query_answer *answer)
 {
+	/* Reading LO latches HI: nobody may come between. */
+	guard(mutex)(&ndev->time_lock);
 	answer->time.before_ns = ktime_get_ns();
 	answer->time.card_ns = npu_read64(ndev, NPU_REG_TIME_LO);
 	answer->time.after_ns = ktime_get_ns();
-	return 0;
+	return answer->time.card_ns == U64_MAX ? -ENODEV : 0;
 }
 
 static int npu_query_telemetry(struct npu_device *ndev, union npu_query_answer *answer)
@@ -127,19 +130,23 @@ int npu_dev_query_ioctl(struct drm_device *drm, void *data, struct drm_file *fil
 	struct drm_npu_dev_query *args = data;
 	const struct npu_query *query;
 	union npu_query_answer answer = {};
+	struct npu_section section;
 	int ret;
 
 	if (args->type >= ARRAY_SIZE(npu_queries))
 		return -EINVAL;
 	query = &npu_queries[array_index_nospec(args->type, ARRAY_SIZE(npu_queries))];
-	if (args->size) {
+	ret = npu_enter(drm, file, &section);
+	if (ret)
+		return ret;
+	if (args->size)
 		ret = query->fill(ndev, &answer);
-		if (ret)
-			return ret;
-		if (copy_to_user(u64_to_user_ptr(args->pointer), &answer,
-				 min_t(size_t, args->size, query->size)))
-			return -EFAULT;
-	}
+	npu_exit(drm, &section);
+	if (ret)
+		return ret;
+	if (copy_to_user(u64_to_user_ptr(args->pointer), &answer,
+			 min_t(size_t, args->size, query->size)))
+		return -EFAULT;
 	args->size = query->size;
 	return 0;
 }

@@ -35,6 +35,11 @@ module_param_named(job_timeout_ms, npu_job_timeout_ms, uint, 0444);
 MODULE_PARM_DESC(job_timeout_ms,
 		 "a queue that makes no progress for a whole such period is killed, 100 ... 600000 ms [2000]");
 
+static unsigned int npu_queue_timeout_ms(void)
+{
+	return clamp(npu_job_timeout_ms, 100u, 600000u);
+}
+
 /* How long sleep waits for jobs that get on. */
 #define NPU_PAUSE_TIMEOUT_MS	20000
 
@@ -188,8 +193,12 @@ static void npu_queue_ring(struct npu_queue *queue)
 
 	/* writeq() orders the packets before the tail. */
 	writeq(queue->tail, doorbells + NPU_DOORBELL_PAGE(queue->number) + NPU_DOORBELL_TAIL);
-	/* Tail before need_wake, as the card does it the other way round. */
-	mb();
+	/*
+	 * Tail before need_wake, as the card does it the other way round. The
+	 * store is posted: reading it back makes sure that it has arrived.
+	 */
+	readq(doorbells + NPU_DOORBELL_PAGE(queue->number) + NPU_DOORBELL_TAIL);
+	mb();	/* the tail before the look at need_wake */
 	if (READ_ONCE(queue->control->need_wake))
 		writel(1, doorbells + NPU_WAKE_PAGE(queue->number));
 }
@@ -277,9 +286,20 @@ static int npu_queue_admin(struct npu_queue *queue, u8 opcode, struct npu_admin_
 
 	ret = npu_admin_run(queue->ndev, opcode, &args, sizeof(args), r, r ? sizeof(*r) : 0);
 	/* Memory that the card may still write to cannot be given back. */
-	if (ret && ret != -ENODEV && opcode != NPU_ADMIN_QUEUE_QUERY)
+	if (ret && ret != -ENODEV && ret != -ENOENT && opcode != NPU_ADMIN_QUEUE_QUERY)
 		npu_lost(queue->ndev, "an engine does not let go of a queue");
 	return ret;
+}
+
+/* When it returns, the card runs nothing of the queue: killed, destroyed, or lost. */
+static void npu_queue_kill(struct npu_queue *queue)
+{
+	struct npu_admin_queue_result r;
+
+	guard(mutex)(&queue->card_lock);
+	/* Its number may be another queue's already. */
+	if (queue->on_card)
+		npu_queue_admin(queue, NPU_ADMIN_QUEUE_KILL, &r);
 }
 
 bool npu_queue_kill_if_stuck(struct npu_queue *queue)
@@ -294,13 +314,15 @@ bool npu_queue_kill_if_stuck(struct npu_queue *queue)
 		queue->progress = r.progress;
 		return false;
 	}
-	if (npu_queue_close(queue, -ECANCELED)) {
-		dev_warn(&queue->ndev->pdev->dev,
-			 "queue %u of %s (pid %d): no progress for %u ms: killed\n",
-			 queue->number, queue->comm, queue->pid, npu_job_timeout_ms);
+	if (npu_is_live(queue->ndev) && npu_queue_close(queue, -ECANCELED)) {
+		dev_warn_ratelimited(&queue->ndev->pdev->dev,
+				     "queue %u of %s (pid %d): no progress for %u ms: killed\n",
+				     queue->number, queue->comm, queue->pid,
+				     npu_queue_timeout_ms());
 		npu_coredump_take(queue, "no progress");
-		npu_queue_admin(queue, NPU_ADMIN_QUEUE_KILL, &r);
 	}
+	/* Also when somebody else has closed it: fences signal once the card is off them. */
+	npu_queue_kill(queue);
 	if (npu_is_live(queue->ndev))
 		npu_queue_end(queue, DRM_NPU_QUEUE_TIMED_OUT, -ETIME);
 	else
@@ -316,14 +338,12 @@ static void npu_queue_check_stopped(struct npu_queue *queue)
 	scoped_guard(spinlock_irq, &queue->lock) {
 		if (queue->memory)
 			stopped = READ_ONCE(queue->control->state) == NPU_QUEUE_STATE_STOPPED;
-		lied = queue->lied;
-		queue->lied = false;
+		lied = queue->lied && !queue->lie_handled;
+		queue->lie_handled = queue->lied;
 	}
 	if (lied) {
-		struct npu_admin_queue_result r;
-
 		npu_coredump_take(queue, "impossible fence value");
-		npu_queue_admin(queue, NPU_ADMIN_QUEUE_KILL, &r);
+		npu_queue_kill(queue);
 		npu_queue_end(queue, DRM_NPU_QUEUE_FAULTED, -EIO);
 	} else if (stopped && npu_queue_close(queue, -ECANCELED)) {
 		npu_coredump_take(queue, "stopped by the card");
@@ -383,6 +403,7 @@ static void npu_queue_free_work(struct work_struct *work)
 	drm_sched_fini(&queue->sched);
 	mutex_destroy(&queue->submit_lock);
 	mutex_destroy(&queue->stop_lock);
+	mutex_destroy(&queue->card_lock);
 	kfree(queue);
 	drm_dev_put(drm);
 }
@@ -446,15 +467,18 @@ static void npu_queue_stop(struct npu_queue *queue)
 	scoped_guard(mutex, &queue->submit_lock)
 		queue->closing = true;
 	npu_queue_close(queue, npu_is_live(ndev) ? -ECANCELED : -ENODEV);
-	npu_queue_admin(queue, NPU_ADMIN_QUEUE_DESTROY, NULL);
+	scoped_guard(mutex, &queue->card_lock) {
+		queue->on_card = false;
+		npu_queue_admin(queue, NPU_ADMIN_QUEUE_DESTROY, NULL);
+	}
 	npu_queue_unlink_vector(queue);
 	npu_queue_end(queue, 0, npu_is_live(ndev) ? -ECANCELED : -ENODEV);
 	/* What still waits for its turn ends by itself, without the ring. */
 	drm_sched_entity_fini(&queue->entity);
 	memory = npu_queue_take_memory(queue);
 	npu_mmu_unmap(&queue->vm->mmu, NPU_QUEUE_VA(queue->number), NPU_QUEUE_MEMORY);
+	/* The tables stay, a few pages at most: other queues may be about to use them. */
 	npu_mmu_flush(&queue->vm->mmu, NPU_QUEUE_VA(queue->number), NPU_QUEUE_MEMORY);
-	npu_mmu_prune(&queue->vm->mmu, NPU_QUEUE_VA(queue->number), NPU_QUEUE_MEMORY);
 	dma_free_coherent(&ndev->pdev->dev, NPU_QUEUE_MEMORY, memory, queue->dma);
 	xa_erase_irq(&ndev->queues, queue->number);
 	npu_quota_uncharge(queue->quota, NPU_QUOTA_QUEUES);
@@ -522,6 +546,7 @@ static int npu_queue_start(struct npu_queue *queue)
 		npu_mmu_flush(&queue->vm->mmu, va, NPU_QUEUE_MEMORY);
 		return ret;
 	}
+	queue->on_card = true;
 	scoped_guard(spinlock_irq, &vector->lock)
 		list_add_tail(&queue->vector_link, &vector->queues);
 	return 0;
@@ -536,7 +561,7 @@ static int npu_queue_init_sched(struct npu_queue *queue)
 		.timeout_wq = ndev->recovery_wq,
 		.num_rqs = 1,
 		.credit_limit = NPU_RING_CREDITS,
-		.timeout = msecs_to_jiffies(clamp(npu_job_timeout_ms, 100u, 600000u)),
+		.timeout = msecs_to_jiffies(npu_queue_timeout_ms()),
 		.name = "npu-queue",
 		.dev = &ndev->pdev->dev,
 	};
@@ -576,6 +601,7 @@ static struct npu_queue *npu_queue_create(struct npu_file *nfile, struct npu_vm 
 	queue->fence_context = dma_fence_context_alloc(1);
 	mutex_init(&queue->submit_lock);
 	mutex_init(&queue->stop_lock);
+	mutex_init(&queue->card_lock);
 	spin_lock_init(&queue->lock);
 	INIT_WORK(&queue->free_work, npu_queue_free_work);
 	INIT_LIST_HEAD(&queue->vector_link);
@@ -672,11 +698,12 @@ u64 npu_queue_busy_ns(struct npu_queue *queue)
 
 /* ---- Sleep ------------------------------------------------------------------- */
 
+/* Nothing on the card, nothing that waits for its turn. */
 static bool npu_queue_is_idle(struct npu_queue *queue)
 {
 	npu_queue_reap(queue);
 	guard(spinlock_irq)(&queue->lock);
-	return list_empty(&queue->inflight);
+	return list_empty(&queue->inflight) && !spsc_queue_count(&queue->entity.job_queue);
 }
 
 int npu_queue_pause_all(struct npu_device *ndev)
@@ -685,17 +712,16 @@ int npu_queue_pause_all(struct npu_device *ndev)
 	struct npu_queue *queue;
 	int ret = 0;
 
+	/* No process runs that could add jobs; time-outs end what makes no progress. */
 	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
-		drm_sched_wqueue_stop(&queue->sched);
-		npu_queue_put(queue);
-	}
-	/* The time-out handlers run on: they end what makes no progress. */
-	for (unsigned long n = 0; !ret && (queue = npu_queue_next(ndev, &n)); n++) {
 		while (!ret && !npu_queue_is_idle(queue)) {
 			if (ktime_after(ktime_get(), end))
 				ret = -EBUSY;
 			usleep_range(500, 1000);
 		}
+		drm_sched_wqueue_stop(&queue->sched);
+		if (!npu_queue_is_idle(queue))
+			ret = -EBUSY;
 		npu_queue_put(queue);
 	}
 	return ret;
@@ -718,10 +744,13 @@ int npu_queue_restore_all(struct npu_device *ndev)
 
 	for (unsigned long n = 0; !ret && (queue = npu_queue_next(ndev, &n)); n++) {
 		scoped_guard(spinlock_irq, &queue->lock) {
-			/* The card counts from 0 again; fence values go on. */
+			/* The card counts from 0 again; fence values and use go on. */
 			npu_queue_read_control(queue);
-			memset(queue->control, 0, sizeof(*queue->control));
-			queue->control->need_wake = 1;
+			*queue->control = (struct npu_queue_control){
+				.need_wake = 1,
+				.busy_ns = queue->busy_ns,
+				.energy_nj = queue->energy_nj,
+			};
 			queue->tail = 0;
 		}
 		ret = npu_queue_create_on_card(queue);

@@ -62,6 +62,8 @@ struct npu_queue {
 	bool closing;		/* no job enters any more */
 	struct mutex stop_lock;	/* one stop at a time; guards stopped */
 	bool stopped;		/* nothing of it is left on the card */
+	struct mutex card_lock;	/* held while it is killed or destroyed; guards on_card */
+	bool on_card;		/* the number is its own there */
 	struct work_struct free_work;
 	struct list_head vector_link;	/* npu_vector.queues */
 	u64 fence_context;	/* of npu_fence.base */
@@ -78,7 +80,8 @@ struct npu_queue {
 	u64 fence_seqno;	/* of npu_fence.base */
 	struct list_head inflight;	/* npu_fence.link, oldest first */
 	struct list_head jobs;	/* npu_job.link: run, not yet freed */
-	bool lied;		/* its fence took a value that cannot be */
+	bool lied;		/* its fence took a value that cannot be: not read again */
+	bool lie_handled;
 	int error;		/* 0: runs. Else what further jobs end with. */
 	u32 state;		/* DRM_NPU_QUEUE_* */
 	/* The last words of the card, for GET_STATE. */

@@ -15,6 +15,7 @@
  * uevent WEDGED of the accelerator's node: "none" it works again, "rebind" the
  * driver must be bound anew.
  */
+#include <linux/delay.h>
 #include <linux/kobject.h>
 #include <linux/pci.h>
 #include <linux/srcu.h>
@@ -29,6 +30,7 @@
 /* So many resets in so long a time, and the card stays lost. */
 #define NPU_RESETS_MAX		3
 #define NPU_RESETS_WINDOW_S	60
+#define NPU_RESET_RETRY_MS	1000
 
 /* drm_dev_wedged_event() sends this from the primary node, which we have not. */
 static void npu_reset_announce(struct npu_device *ndev, bool works)
@@ -46,9 +48,12 @@ static void npu_reset_clear(struct npu_device *ndev)
 {
 	lockdep_assert_held(&ndev->reset_lock);
 	cancel_delayed_work_sync(&ndev->watchdog);
-	/* An ioctl that has seen the card alive may still be making something. */
+	/* Ioctls may wait for fences, and one may still be making a queue. */
+	npu_queue_abandon_all(ndev);
 	synchronize_srcu(&ndev->ioctl_srcu);
 	npu_queue_abandon_all(ndev);
+	/* Nothing of the old life acts on the new one. */
+	flush_workqueue(ndev->recovery_wq);
 	npu_queue_stop_all(ndev);
 	npu_vm_detach_all(ndev);
 }
@@ -85,6 +90,19 @@ static bool npu_reset_is_allowed(struct npu_device *ndev)
 	return ndev->resets_in_window++ < NPU_RESETS_MAX;
 }
 
+/* Boots it, again if need be: what made it fail may pass. */
+static int npu_reset_try(struct npu_device *ndev)
+{
+	int ret = -EAGAIN;
+
+	while (ret && atomic_read(&ndev->state) == NPU_STATE_LOST && npu_reset_is_allowed(ndev)) {
+		ret = npu_reset_revive(ndev);
+		if (ret)
+			msleep(NPU_RESET_RETRY_MS);
+	}
+	return ret;
+}
+
 static void npu_reset_work(struct work_struct *work)
 {
 	struct npu_device *ndev = container_of(work, struct npu_device, reset_work);
@@ -97,17 +115,15 @@ static void npu_reset_work(struct work_struct *work)
 	npu_reset_clear(ndev);
 	if (npu_read(ndev, NPU_REG_ID) != NPU_ID_MAGIC) {
 		dev_err(dev, "no reset: the card does not answer; bind the driver anew once it does\n");
-	} else if (!npu_reset_is_allowed(ndev)) {
-		dev_err(dev, "no reset: %u within %u s did not help; bind the driver anew to try again\n",
-			NPU_RESETS_MAX, NPU_RESETS_WINDOW_S);
 	} else {
-		ret = npu_reset_revive(ndev);
+		ret = npu_reset_try(ndev);
 		if (!ret) {
 			dev_info(dev, "card was reset and works again; processes must open it anew\n");
 			npu_reset_announce(ndev, true);
 			return;
 		}
-		dev_err(dev, "reset failed (%d); bind the driver anew to try again\n", ret);
+		dev_err(dev, "resets (%u within %u s) did not help; bind the driver anew to try again\n",
+			NPU_RESETS_MAX, NPU_RESETS_WINDOW_S);
 	}
 	npu_reset_announce(ndev, false);
 }
@@ -139,7 +155,8 @@ static void npu_reset_hold(struct npu_device *ndev, const char *reason)
 	ndev->reset_held = true;
 	if (atomic_try_cmpxchg(&ndev->state, &old, NPU_STATE_LOST))
 		WRITE_ONCE(ndev->lost_reason, reason);
-	npu_admin_disable(ndev);
+	/* Before anything that the card uses is freed. */
+	npu_quiesce(ndev);
 	npu_reset_clear(ndev);
 }
 
@@ -183,6 +200,8 @@ static pci_ers_result_t npu_pci_error_detected(struct pci_dev *pdev, pci_channel
 static pci_ers_result_t npu_pci_slot_reset(struct pci_dev *pdev)
 {
 	pci_restore_state(pdev);
+	/* For the next time: restoring forgets what was saved. */
+	pci_save_state(pdev);
 	return npu_reset_release(pci_get_drvdata(pdev)) ? PCI_ERS_RESULT_DISCONNECT :
 							  PCI_ERS_RESULT_RECOVERED;
 }

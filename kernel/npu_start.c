@@ -34,8 +34,9 @@ int npu_start(struct npu_device *ndev)
 
 void npu_quiesce(struct npu_device *ndev)
 {
-	npu_admin_disable(ndev);
+	/* Who waits for an admin command goes on to free memory: silence first. */
+	pci_clear_master(ndev->pdev);
 	if (npu_boot_reset(ndev))
 		dev_warn(&ndev->pdev->dev, "card did not confirm its reset\n");
-	pci_clear_master(ndev->pdev);
+	npu_admin_disable(ndev);
 }

@@ -7,7 +7,7 @@
  *	uuid		derived from it (docs/card.md, "PCIe function")
  *	fw_version	major.minor.patch
  *	reset_count	resets since the card has power
- *	state		"live", "lost", or "starting"
+ *	state		"starting", "live", "asleep", "lost", or "gone"
  *	lost_reason	a sentence, when it is lost
  */
 #include <linux/pci.h>

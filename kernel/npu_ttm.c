@@ -117,11 +117,6 @@ static int npu_ttm_move(struct ttm_buffer_object *bo, bool evict, struct ttm_ope
 	struct ttm_resource *old = bo->resource;
 	int idx, ret = 0;
 
-	if (new_mem->mem_type == NPU_PL_SYSTEM) {
-		ret = npu_tt_map(ndev, bo->ttm);
-		if (ret)
-			return ret;
-	}
 	if (!old || (old->mem_type == TTM_PL_SYSTEM && !bo->ttm)) {
 		/* Nobody has seen it yet. */
 		if (new_mem->mem_type == NPU_PL_DEVICE) {
@@ -129,13 +124,25 @@ static int npu_ttm_move(struct ttm_buffer_object *bo, bool evict, struct ttm_ope
 				return -ENODEV;
 			npu_ttm_clear(ndev, new_mem);
 			drm_dev_exit(idx);
+		} else if (new_mem->mem_type == NPU_PL_SYSTEM) {
+			ret = npu_tt_map(ndev, bo->ttm);
+			if (ret)
+				return ret;
 		}
 		ttm_bo_move_null(bo, new_mem);
 		goto moved;
 	}
-	ret = ttm_bo_wait_ctx(bo, ctx);
-	if (ret)
-		return ret;
+	/* A card that was silenced uses nothing; jobs that never ran may wait for others. */
+	if (!drm_dev_is_unplugged(bo->base.dev)) {
+		ret = ttm_bo_wait_ctx(bo, ctx);
+		if (ret)
+			return ret;
+	}
+	if (new_mem->mem_type == NPU_PL_SYSTEM) {
+		ret = npu_tt_map(ndev, bo->ttm);
+		if (ret)
+			return ret;
+	}
 	/* From here the card does not reach the old place any more. */
 	npu_vm_evict_bo(to_npu_bo(bo));
 	if (old->mem_type != NPU_PL_DEVICE && new_mem->mem_type != NPU_PL_DEVICE) {

@@ -19,6 +19,9 @@
 
 #include "npu_bo.h"
 #include "npu_device.h"
+#include "npu_drv.h"
+#include "npu_fault.h"
+#include "npu_lost.h"
 #include "npu_queue.h"
 #include "npu_quota.h"
 #include "npu_ttm.h"
@@ -106,9 +109,11 @@ static struct npu_va *npu_bind_take_spare(struct npu_bind *bind)
 	return NULL;
 }
 
-static void npu_bind_retire(struct npu_bind *bind, struct drm_gpuva *va)
+/* Unmaps [addr, addr + range) of a mapping, which falls away as a whole or is cut. */
+static void npu_bind_retire(struct npu_bind *bind, struct drm_gpuva *va, u64 addr, u64 range)
 {
-	npu_mmu_unmap(&bind->vm->mmu, va->va.addr, va->va.range);
+	npu_mmu_unmap(&bind->vm->mmu, addr, range);
+	/* Splitting has changed the whole of a large page. */
 	bind->flush_start = min(bind->flush_start, va->va.addr);
 	bind->flush_end = max(bind->flush_end, va->va.addr + va->va.range);
 	list_add_tail(&container_of(va, struct npu_va, base)->dead_link, &bind->dead);
@@ -133,6 +138,7 @@ static int npu_bind_step_remap(struct drm_gpuva_op *op, void *priv)
 	struct npu_bind *bind = priv;
 	struct drm_gpuva *old = op->remap.unmap->va;
 	struct npu_va *prev = NULL, *next = NULL;
+	u64 addr, range;
 
 	if (op->remap.prev)
 		prev = npu_bind_take_spare(bind);
@@ -140,7 +146,11 @@ static int npu_bind_step_remap(struct drm_gpuva_op *op, void *priv)
 		next = npu_bind_take_spare(bind);
 	if ((op->remap.prev && !prev) || (op->remap.next && !next))
 		return -EINVAL;
-	npu_bind_retire(bind, old);
+	/* What stays is mapped all the time: jobs may be using it. */
+	drm_gpuva_op_remap_to_unmap_range(&op->remap, &addr, &range);
+	npu_mmu_split(&bind->vm->mmu, addr);
+	npu_mmu_split(&bind->vm->mmu, addr + range);
+	npu_bind_retire(bind, old, addr, range);
 	drm_gpuva_remap(prev ? &prev->base : NULL, next ? &next->base : NULL, &op->remap);
 	for (int i = 0; i < 2; i++) {
 		struct npu_va *va = i ? next : prev;
@@ -149,16 +159,15 @@ static int npu_bind_step_remap(struct drm_gpuva_op *op, void *priv)
 			continue;
 		va->flags = container_of(old, struct npu_va, base)->flags;
 		drm_gpuva_link(&va->base, old->vm_bo);
-		/* An evicted buffer is mapped when the next job validates it. */
-		if (!old->vm_bo->evicted)
-			npu_va_map(bind->vm, va);
 	}
 	return 0;
 }
 
 static int npu_bind_step_unmap(struct drm_gpuva_op *op, void *priv)
 {
-	npu_bind_retire(priv, op->unmap.va);
+	struct drm_gpuva *va = op->unmap.va;
+
+	npu_bind_retire(priv, va, va->va.addr, va->va.range);
 	drm_gpuva_unmap(&op->unmap);
 	return 0;
 }
@@ -353,10 +362,19 @@ static void npu_vm_stop(struct npu_vm *vm)
 	npu_bind_finish(&bind);
 	drm_gpuvm_exec_unlock(&exec);
 
-	if (READ_ONCE(vm->mmu.root))
-		npu_admin_run(vm->ndev, NPU_ADMIN_CONTEXT_DESTROY, &args, sizeof(args), NULL, 0);
-	xa_erase(&vm->ndev->contexts, vm->mmu.context);
+	if (READ_ONCE(vm->mmu.root)) {
+		int ret = npu_admin_run(vm->ndev, NPU_ADMIN_CONTEXT_DESTROY, &args, sizeof(args),
+					NULL, 0);
+
+		/* Tables that the card may still walk cannot be given back. */
+		if (ret && ret != -ENODEV && ret != -ENOENT)
+			npu_lost(vm->ndev, "the firmware does not let go of a context");
+	}
+	/* Its faults are its own, not those of the number's next owner. */
+	npu_fault_drain(vm->ndev);
+	/* While the number is there, unbinding finds the tables. */
 	npu_mmu_fini(&vm->mmu);
+	xa_erase(&vm->ndev->contexts, vm->mmu.context);
 }
 
 static void npu_vm_release(struct kref *users)
@@ -521,6 +539,8 @@ int npu_vm_get_state_ioctl(struct drm_device *drm, void *data, struct drm_file *
 		args->fault_count = vm->fault_count;
 	}
 	args->state = args->fault_count ? DRM_NPU_VM_FAULTED : 0;
+	if (!READ_ONCE(vm->mmu.root))
+		args->state |= DRM_NPU_VM_DEAD;
 	args->fault_va = fault.va;
 	args->fault_info = fault.info & (NPU_FAULT_WRITE | NPU_FAULT_REASON_MASK);
 	args->fault_queue = args->fault_count ? npu_queue_find_handle(nfile, fault.queue) : 0;
@@ -642,13 +662,36 @@ static int npu_vm_op_unmap(struct npu_vm *vm, const struct drm_npu_vm_op *op)
 	return ret;
 }
 
+/* Applies the operations; @done counts those that have been. */
+static int npu_vm_bind(struct npu_vm *vm, struct drm_file *file, const struct drm_npu_vm_op *ops,
+		       u32 count, u32 *done)
+{
+	/* Nothing is done if any of them makes no sense. */
+	for (u32 i = 0; i < count; i++)
+		if (!npu_vm_op_is_valid(&ops[i]))
+			return -EINVAL;
+	for (u32 i = 0; i < count; i++) {
+		int ret;
+
+		if (ops[i].op == DRM_NPU_VM_OP_MAP)
+			ret = npu_vm_op_map(vm, file, &ops[i]);
+		else
+			ret = npu_vm_op_unmap(vm, &ops[i]);
+		if (ret)
+			return ret;
+		*done = i + 1;
+	}
+	return 0;
+}
+
 int npu_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct npu_file *nfile = file->driver_priv;
 	struct drm_npu_vm_bind *args = data;
+	struct npu_section section;
 	struct drm_npu_vm_op *ops;
 	struct npu_vm *vm;
-	int ret = 0;
+	int ret;
 
 	if (args->flags || args->mbz)
 		return -EINVAL;
@@ -656,24 +699,17 @@ int npu_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 	ops = npu_user_array(&args->ops, sizeof(*ops), NPU_VM_OPS_MAX);
 	if (IS_ERR(ops))
 		return PTR_ERR(ops);
-	vm = npu_vm_lookup(nfile, args->vm);
-	if (!vm) {
-		ret = -ENOENT;
+	ret = npu_enter(drm, file, &section);
+	if (ret)
 		goto free;
+	vm = npu_vm_lookup(nfile, args->vm);
+	if (vm) {
+		ret = npu_vm_bind(vm, file, ops, args->ops.count, &args->ops_done);
+		npu_vm_put(vm);
+	} else {
+		ret = -ENOENT;
 	}
-	/* Nothing is done if any of them makes no sense. */
-	for (u32 i = 0; i < args->ops.count; i++)
-		if (!npu_vm_op_is_valid(&ops[i]))
-			ret = -EINVAL;
-	for (u32 i = 0; !ret && i < args->ops.count; i++) {
-		if (ops[i].op == DRM_NPU_VM_OP_MAP)
-			ret = npu_vm_op_map(vm, file, &ops[i]);
-		else
-			ret = npu_vm_op_unmap(vm, &ops[i]);
-		if (!ret)
-			args->ops_done = i + 1;
-	}
-	npu_vm_put(vm);
+	npu_exit(drm, &section);
 free:
 	kvfree(ops);
 	return ret;

@@ -271,6 +271,7 @@ int npu_queue_autopsy(struct npu_queue *queue)
 	describe_operation(guilty, state.error_op, operation, sizeof(operation));
 	snprintf(queue->cause, sizeof(queue->cause), "job %llu%s: %s",
 		 (unsigned long long)(guilty ? guilty->number : 0), operation, cause);
+	queue->card_gone = state.state & DRM_NPU_QUEUE_INNOCENT;
 	queue->dead = true;
 	return 0;
 }
@@ -283,6 +284,8 @@ int npu_queue_status(struct npu_queue *queue, struct npu_error *error)
 		return npu_fail(error, -EINVAL, "npu_queue_status: no queue");
 	pthread_mutex_lock(&queue->lock);
 	ret = npu_queue_autopsy(queue);
+	if (!ret && queue->card_gone)
+		ret = -ENODEV;
 	if (ret)
 		npu_device_fail(queue->context->device, error, ret, "cannot use the queue");
 	else if (queue->dead)

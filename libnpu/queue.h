@@ -84,6 +84,7 @@ struct npu_queue {
 	struct drm_npu_sync *syncs; /* room for the arguments of EXEC */
 	size_t sync_room;
 	bool dead;
+	bool card_gone;	/* dead because the card was lost or reset */
 	char cause[320]; /* if dead: why */
 };
 
