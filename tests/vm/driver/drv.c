@@ -129,14 +129,18 @@ int drv_vm_destroy(int fd, uint32_t vm)
 	return drv_ioctl(fd, DRM_IOCTL_NPU_VM_DESTROY, &args);
 }
 
-static int bind_one(int fd, uint32_t vm, struct drm_npu_vm_op *op)
+int drv_vm_bind(int fd, uint32_t vm, const struct drm_npu_vm_op *ops, uint32_t count,
+		uint32_t *done)
 {
 	struct drm_npu_vm_bind args = {
 		.vm = vm,
-		.ops = { .pointer = (uintptr_t)op, .count = 1, .stride = sizeof(*op) },
+		.ops = { .pointer = (uintptr_t)ops, .count = count, .stride = sizeof(*ops) },
 	};
+	int ret = drv_ioctl(fd, DRM_IOCTL_NPU_VM_BIND, &args);
 
-	return drv_ioctl(fd, DRM_IOCTL_NPU_VM_BIND, &args);
+	if (done)
+		*done = args.ops_done;
+	return ret;
 }
 
 int drv_vm_map(int fd, uint32_t vm, uint64_t va, uint64_t size, uint32_t bo, uint64_t offset,
@@ -147,14 +151,14 @@ int drv_vm_map(int fd, uint32_t vm, uint64_t va, uint64_t size, uint32_t bo, uin
 		.bo_offset = offset,
 	};
 
-	return bind_one(fd, vm, &op);
+	return drv_vm_bind(fd, vm, &op, 1, NULL);
 }
 
 int drv_vm_unmap(int fd, uint32_t vm, uint64_t va, uint64_t size)
 {
 	struct drm_npu_vm_op op = { .op = DRM_NPU_VM_OP_UNMAP, .va = va, .size = size };
 
-	return bind_one(fd, vm, &op);
+	return drv_vm_bind(fd, vm, &op, 1, NULL);
 }
 
 int drv_vm_state(int fd, uint32_t vm, struct drm_npu_vm_get_state *state)
@@ -190,25 +194,33 @@ int drv_queue_state(int fd, uint32_t queue, struct drm_npu_queue_get_state *stat
 	return drv_ioctl(fd, DRM_IOCTL_NPU_QUEUE_GET_STATE, state);
 }
 
-int drv_exec(int fd, uint32_t queue, uint64_t va, uint32_t count, uint32_t wait, uint32_t signal)
+int drv_exec_array(int fd, uint32_t queue, const struct drm_npu_command *commands,
+		   uint32_t command_count, const struct drm_npu_sync *syncs, uint32_t sync_count)
 {
-	struct drm_npu_command command = { .va = va, .count = count };
-	struct drm_npu_sync syncs[2];
 	struct drm_npu_exec args = {
 		.queue = queue,
-		.commands = { .pointer = (uintptr_t)&command, .count = 1,
-			      .stride = sizeof(command) },
-		.syncs = { .pointer = (uintptr_t)syncs, .stride = sizeof(syncs[0]) },
+		.commands = { .pointer = (uintptr_t)commands, .count = command_count,
+			      .stride = sizeof(*commands) },
+		.syncs = { .pointer = (uintptr_t)syncs, .count = sync_count,
+			   .stride = sizeof(*syncs) },
 	};
 
-	memset(syncs, 0, sizeof(syncs));
-	if (wait)
-		syncs[args.syncs.count++].handle = wait;
-	if (signal) {
-		syncs[args.syncs.count].flags = DRM_NPU_SYNC_SIGNAL;
-		syncs[args.syncs.count++].handle = signal;
-	}
 	return drv_ioctl(fd, DRM_IOCTL_NPU_EXEC, &args);
+}
+
+int drv_exec(int fd, uint32_t queue, uint64_t va, uint32_t count, uint32_t wait, uint32_t signal)
+{
+	const struct drm_npu_command command = { .va = va, .count = count };
+	struct drm_npu_sync syncs[2] = { 0 };
+	uint32_t sync_count = 0;
+
+	if (wait)
+		syncs[sync_count++].handle = wait;
+	if (signal) {
+		syncs[sync_count].flags = DRM_NPU_SYNC_SIGNAL;
+		syncs[sync_count++].handle = signal;
+	}
+	return drv_exec_array(fd, queue, &command, 1, syncs, sync_count);
 }
 
 int drv_syncobj(int fd, uint32_t *handle)

@@ -41,6 +41,9 @@ int drv_vm_destroy(int fd, uint32_t vm);
 int drv_vm_map(int fd, uint32_t vm, uint64_t va, uint64_t size, uint32_t bo, uint64_t offset,
 	       uint32_t flags);
 int drv_vm_unmap(int fd, uint32_t vm, uint64_t va, uint64_t size);
+/* Several operations; @done (may be NULL) gets ops_done. */
+int drv_vm_bind(int fd, uint32_t vm, const struct drm_npu_vm_op *ops, uint32_t count,
+		uint32_t *done);
 int drv_vm_state(int fd, uint32_t vm, struct drm_npu_vm_get_state *state);
 
 /* Queues and jobs */
@@ -49,6 +52,9 @@ int drv_queue_destroy(int fd, uint32_t queue);
 int drv_queue_state(int fd, uint32_t queue, struct drm_npu_queue_get_state *state);
 /* One command buffer, at most one binary syncobj each way (0: none). */
 int drv_exec(int fd, uint32_t queue, uint64_t va, uint32_t count, uint32_t wait, uint32_t signal);
+/* Command buffers and syncobjs as they come. */
+int drv_exec_array(int fd, uint32_t queue, const struct drm_npu_command *commands,
+		   uint32_t command_count, const struct drm_npu_sync *syncs, uint32_t sync_count);
 int drv_syncobj(int fd, uint32_t *handle);
 /* Waits at most @timeout ns from now: 0, -ETIME, or what the fence ended with. */
 int drv_wait(int fd, uint32_t syncobj, int64_t timeout);
