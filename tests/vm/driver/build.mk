@@ -13,3 +13,13 @@ define driver_test
 $(call vm_test,driver_$(1),tests/vm/driver/test_$(1).c $(driver_rig),$(shell pkg-config --libs libdrm 2>/dev/null) -pthread)
 endef
 $(foreach test,$(driver_tests),$(eval $(call driver_test,$(test))))
+
+# What tests/vm/cases run against the card that they take away. No test of its
+# own: it is not in VM_TESTS.
+victim := $(call objs,tests/vm/driver/victim.c $(driver_rig))
+$(O)/tests/vm/victim: $(victim)
+	@mkdir -p $(@D)
+	@$(call say,LD,$@)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(victim) $(shell pkg-config --libs libdrm) -pthread
+-include $(victim:.o=.d)
+tests: $(O)/tests/vm/victim
