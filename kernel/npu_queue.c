@@ -400,6 +400,7 @@ static void npu_queue_free_work(struct work_struct *work)
 	struct drm_device *drm = &queue->ndev->drm;
 
 	/* Every job is freed: each has a fence, and each fence a reference. */
+	drm_sched_entity_fini(&queue->entity);
 	drm_sched_fini(&queue->sched);
 	mutex_destroy(&queue->submit_lock);
 	mutex_destroy(&queue->stop_lock);
@@ -473,8 +474,10 @@ static void npu_queue_stop(struct npu_queue *queue)
 	}
 	npu_queue_unlink_vector(queue);
 	npu_queue_end(queue, 0, npu_is_live(ndev) ? -ECANCELED : -ENODEV);
-	/* What still waits for its turn ends by itself, without the ring. */
-	drm_sched_entity_fini(&queue->entity);
+	/*
+	 * What still waits for its turn runs into queue->error. The entity
+	 * stays for that: taking it down now would end those jobs with ESRCH.
+	 */
 	memory = npu_queue_take_memory(queue);
 	npu_mmu_unmap(&queue->vm->mmu, NPU_QUEUE_VA(queue->number), NPU_QUEUE_MEMORY);
 	/* The tables stay, a few pages at most: other queues may be about to use them. */

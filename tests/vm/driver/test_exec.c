@@ -185,13 +185,14 @@ static void a_stuck_queue_is_killed(void)
 	struct drm_npu_queue_get_state state;
 	struct drv_rig stuck, other;
 	uint32_t second;
-	int64_t start = drv_now();
+	int64_t start;
 
 	drv_rig_init(&stuck, 0);
 	drv_rig_init(&other, 0);
 	if (drv_syncobj(stuck.fd, &second))
 		tap_bail("no syncobj");
 	drv_packet_wait(stuck.packets, RIG_DATA_VA, 1);
+	start = drv_now();
 	if (drv_exec(stuck.fd, stuck.queue, RIG_PACKETS_VA, 1, 0, stuck.syncobj) ||
 	    drv_exec(stuck.fd, stuck.queue, RIG_PACKETS_VA, 1, 0, second))
 		tap_bail("EXEC failed");
