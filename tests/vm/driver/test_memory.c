@@ -189,7 +189,8 @@ static void idle_buffers_make_way(void)
 		away += info(r.fd, bos[i]).region != DEVICE;
 	tap(away >= 4, "some had to make way");
 	tap(drv_memory_used(r.fd, DEVICE) <= drv_memory_size(r.fd, DEVICE), "no more is used than is");
-	for (unsigned int i = 0; i < count; i++) {
+	/* Those that are away come last: the others would be sent away unseen. */
+	for (unsigned int i = count; i-- > 0;) {
 		good &= !drv_vm_map(r.fd, r.vm, AT, CHUNK, bos[i], 0, 0) &&
 			info(r.fd, bos[i]).region == DEVICE && reads(&r, AT, CHUNK, 0x1000 + i);
 		good &= !drv_vm_unmap(r.fd, r.vm, AT, CHUNK);
@@ -201,7 +202,8 @@ static void idle_buffers_make_way(void)
 	drv_rig_fini(&r);
 }
 
-#define MAPPED 4u
+#define MAPPED	4u
+#define PART	(4 * DRV_MIB)
 
 /* Another client takes all device memory, by buffers that lie idle. */
 static int take_all(struct drv_rig *r)
@@ -226,7 +228,7 @@ static unsigned int count_away(struct drv_rig *r, const uint32_t bos[MAPPED])
 /* Exclusive buffers belong to the VM and share its reservation. */
 static void mapped_buffers_make_way_between_jobs(bool exclusive, const char *which)
 {
-	const uint64_t hole = AT + CHUNK + 2 * DRV_MIB + 5 * DRV_PAGE;
+	const uint64_t hole = AT + PART + 2 * DRV_MIB + 5 * DRV_PAGE;
 	uint32_t bos[MAPPED];
 	bool good = true;
 	struct drv_rig r;
@@ -235,17 +237,17 @@ static void mapped_buffers_make_way_between_jobs(bool exclusive, const char *whi
 
 	drv_rig_init(&r, 0);
 	for (unsigned int i = 0; i < MAPPED; i++) {
-		bos[i] = create(r.fd, CHUNK, DEVICE, VISIBLE, exclusive ? r.vm : 0);
-		if (drv_vm_map(r.fd, r.vm, AT + i * CHUNK, CHUNK, bos[i], 0, 0))
+		bos[i] = create(r.fd, PART, DEVICE, VISIBLE, exclusive ? r.vm : 0);
+		if (drv_vm_map(r.fd, r.vm, AT + i * PART, PART, bos[i], 0, 0))
 			tap_bail("VM_BIND");
 	}
 	for (unsigned int i = 0; i < MAPPED; i++)
-		good &= fills(&r, AT + i * CHUNK, CHUNK, 0x2000 + i);
+		good &= fills(&r, AT + i * PART, PART, 0x2000 + i);
 	tap(good && !count_away(&r, bos), "%s: mapped buffers are filled", which);
 	other = take_all(&r);
 	tap(count_away(&r, bos) == MAPPED, "%s: all make way for another client", which);
 	for (unsigned int i = 0; i < MAPPED; i++)
-		good &= reads(&r, AT + i * CHUNK, CHUNK, 0x2000 + i);
+		good &= reads(&r, AT + i * PART, PART, 0x2000 + i);
 	tap(good && !count_away(&r, bos), "%s: the next job finds them where they were", which);
 	close(other);
 
@@ -268,7 +270,7 @@ static void mapped_buffers_make_way_between_jobs(bool exclusive, const char *whi
 	    "%s: both sides of a hole that was made meanwhile are there", which);
 	drv_packet_copy(r.packets, RIG_DATA_VA, hole, 4);
 	tap_ret(drv_rig_run(&r, 1), -EIO, NULL, "%s: the hole is not", which);
-	munmap(cpu, CHUNK);
+	munmap(cpu, PART);
 	close(other);
 	drv_rig_fini(&r);
 }
