@@ -15,6 +15,7 @@ sim_libs := $(openblas_libs) -lunicorn -lsodium -lm
 $(O)/obj/sim/%.o: CPPFLAGS += -Ikernel -Iuapi -I$(O)/gen/sim $(openblas_cflags)
 # docs/numerics.md: each step is rounded, whatever the processor could fuse.
 $(O)/obj/sim/%.o: CFLAGS += -ffp-contract=off
+$(patsubst %.c,$(O)/obj/%.o,$(sim_engine)): CFLAGS += -O3
 
 $(O)/gen/sim/development_key.h: firmware/keys/development.pub
 	@mkdir -p $(@D)

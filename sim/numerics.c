@@ -238,6 +238,31 @@ void load_row(const struct view *v, int64_t offset, int64_t stride, int32_t zero
 	}
 }
 
+/*
+ * quantise_scaled() of a row for a zero point of the type, without a branch or
+ * call for each element: whatever lies beyond +-1024 is saturated, and adding
+ * and taking away 1.5 x 2^23 rounds the rest half to even.
+ */
+static void store8(const struct view *v, int64_t offset, int64_t stride, int32_t zero,
+		   const float *from, uint32_t count)
+{
+	const float low = (float)(type_low(v->type) - zero), high = (float)(type_high(v->type) - zero);
+	const float magic = 0x1.8p23f;
+	uint8_t *to = (uint8_t *)v->data + offset;
+
+	for (uint32_t i = 0; i < count; i++) {
+		float r = from[i];
+
+		r = r < -1024.0f ? -1024.0f : r;
+		r = r > 1024.0f ? 1024.0f : r;
+		r = isnan(r) ? 0.0f : r;
+		r = (r + magic) - magic;
+		r = r < low ? low : r;
+		r = r > high ? high : r;
+		to[i * stride] = (uint8_t)((int32_t)r + zero);
+	}
+}
+
 void store_row(const struct view *v, int64_t offset, int64_t stride, int32_t zero,
 	       const float *from, uint32_t count)
 {
@@ -252,9 +277,7 @@ void store_row(const struct view *v, int64_t offset, int64_t stride, int32_t zer
 			to[i * stride] = from[i];
 		return;
 	}
-	for (uint32_t i = 0; i < count; i++)
-		((uint8_t *)v->data)[offset + i * stride] =
-			(uint8_t)quantise_scaled(v->type, from[i], zero);
+	store8(v, offset, stride, zero, from, count);
 }
 
 float int8_magnitude(uint8_t type, int32_t zero)

@@ -6,14 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-/* A window, cut to what lies inside the input; [0] depth, [1] height, [2] width. */
-struct window {
-	uint32_t first[3];	/* input position of the first tap inside */
-	uint32_t taps[3];	/* inside */
-	uint64_t inside;	/* product of taps */
-	uint64_t padded;	/* taps that lie in the input or its pads */
-};
-
 struct pool {
 	unsigned int spatial;
 	uint32_t kernel[3], in[3], stride[3], dilation[3], pad_begin[3], pad_end[3];
@@ -78,76 +70,128 @@ int check_pool(struct operation *o)
 	return pool_geometry(o, &p);
 }
 
-/* Taps of one dimension: position + k * dilation for k < kernel. */
-static void cut(const struct pool *p, unsigned int i, uint32_t at, struct window *w)
-{
-	const int64_t step = p->dilation[i];
-	int64_t position = (int64_t)at * p->stride[i] - p->pad_begin[i];
-	const int64_t end = p->in[i], padded_end = end + p->pad_end[i];
-	int64_t kernel = p->kernel[i], skipped = 0;
-	uint64_t padded = 0;
-
-	if (position < padded_end)
-		padded = (uint64_t)((padded_end - position + step - 1) / step);
-	w->padded *= padded < (uint64_t)kernel ? padded : (uint64_t)kernel;
-	if (position < 0)
-		skipped = (-position + step - 1) / step;
-	position += skipped * step;
-	kernel -= skipped;
-	w->first[i] = w->taps[i] = 0;
-	if (kernel > 0 && position < end) {
-		const int64_t fit = (end - position + step - 1) / step;
-
-		w->first[i] = (uint32_t)position;
-		w->taps[i] = (uint32_t)(fit < kernel ? fit : kernel);
-	}
-	w->inside *= w->taps[i];
-}
-
-struct pooled {
-	float max;		/* or the sum, fp32 */
-	float sum;
-	int64_t integer;	/* sum of x - x_zero, int8 */
+/*
+ * A piece of a line of the output, all of whose windows are worked on tap by
+ * tap: each element sees its own taps in the order of depth, height, width.
+ */
+struct line {
+	uint32_t at[2];		/* depth, height of the output */
+	uint32_t first, count;	/* width */
+	int64_t origin;		/* of the input's channel */
+	float max[ROW_MAX];	/* or the sum, fp32 */
+	int64_t sum[ROW_MAX];	/* of x - x_zero, int8 */
+	uint32_t inside[ROW_MAX], padded[ROW_MAX];	/* taps */
 };
 
-static void pool_taps(const struct npu_attr_pool *attr, const struct view *x, const float *row,
-		      uint32_t count, struct pooled *result)
+/* Where tap k of the window at output `at` lies, in dimension i. */
+static int64_t position(const struct pool *p, unsigned int i, uint32_t at, uint32_t k)
 {
-	if (attr->kind == NPU_POOL_MAX) {
-		for (uint32_t i = 0; i < count; i++)
-			result->max = row[i] > result->max || isnan(row[i]) ? row[i] : result->max;
-	} else if (x->type == NPU_TYPE_F32) {
-		for (uint32_t i = 0; i < count; i++)
-			result->sum += row[i];
-	} else {
-		for (uint32_t i = 0; i < count; i++)
-			result->integer += (int64_t)row[i];
-	}
+	return (int64_t)at * p->stride[i] + (int64_t)k * p->dilation[i] - p->pad_begin[i];
 }
 
-static int pool_window(struct operation *o, const struct pool *p, const struct window *w,
-		       int64_t origin, struct pooled *result)
+/* The first output (from first on) whose tap is not before `limit`; at most end. */
+static uint32_t first_not_before(const struct pool *p, const struct line *l, uint32_t k, int64_t limit)
+{
+	const int64_t at = position(p, 2, l->first, k), step = p->stride[2];
+	const int64_t n = at >= limit ? 0 : (limit - at + step - 1) / step;
+
+	return n < l->count ? (uint32_t)n : l->count;
+}
+
+/* One tap of all windows of the line; row is at the right depth and height. */
+static void pool_tap(struct operation *o, const struct pool *p, struct line *l, uint32_t k, int64_t row)
 {
 	const struct view *x = &o->tensors[1];
 	const struct npu_attr_pool *attr = o->attr;
-	float row[ROW_MAX];
+	const uint32_t begin = first_not_before(p, l, k, 0);
+	const uint32_t end = first_not_before(p, l, k, p->in[2]);
+	const int64_t at = position(p, 2, l->first + begin, k);
+	float value[ROW_MAX];
 
-	*result = (struct pooled){ .max = -INFINITY };
-	for (uint64_t line = 0; w->inside && line < (uint64_t)w->taps[0] * w->taps[1]; line++) {
-		const int64_t d = w->first[0] + (int64_t)(line / w->taps[1]) * p->dilation[0];
-		const int64_t h = w->first[1] + (int64_t)(line % w->taps[1]) * p->dilation[1];
+	if (end <= begin)
+		return;
+	load_row(x, row + at * p->x_stride[2], p->stride[2] * p->x_stride[2], attr->x_zero, value,
+		 end - begin);
+	if (attr->kind == NPU_POOL_MAX) {
+		for (uint32_t i = begin; i < end; i++) {
+			const float v = value[i - begin];
 
-		for (uint32_t done = 0; done < w->taps[2];) {
-			const uint32_t left = w->taps[2] - done;
-			const uint32_t part = left < ROW_MAX ? left : ROW_MAX;
-			const int64_t at = w->first[2] + (int64_t)done * p->dilation[2];
-			int ret;
+			/* Once NaN, no comparison holds any more. */
+			l->max[i] = v > l->max[i] || isnan(v) ? v : l->max[i];
+		}
+		return;
+	}
+	for (uint32_t i = begin; i < end; i++)
+		l->inside[i]++;
+	if (x->type == NPU_TYPE_F32) {
+		for (uint32_t i = begin; i < end; i++)
+			l->max[i] += value[i - begin];
+	} else {
+		for (uint32_t i = begin; i < end; i++)
+			l->sum[i] += (int64_t)value[i - begin];
+	}
+}
 
-			load_row(x, origin + d * p->x_stride[0] + h * p->x_stride[1] + at * p->x_stride[2],
-				 p->dilation[2] * p->x_stride[2], attr->x_zero, row, part);
-			pool_taps(attr, x, row, part, result);
-			done += part;
-			ret = op_tick(o, part);
+/* One line of taps: depth kd, height kh. */
+static int pool_taps(struct operation *o, const struct pool *p, struct line *l, uint32_t kd, uint32_t kh)
+{
+	const int64_t d = position(p, 0, l->at[0], kd), h = position(p, 1, l->at[1], kh);
+	const bool inside = d >= 0 && h >= 0 && d < p->in[0] && h < p->in[1];
+	const bool padded = d < (int64_t)p->in[0] + p->pad_end[0] && h < (int64_t)p->in[1] + p->pad_end[1];
+
+	for (uint32_t k = 0; k < p->kernel[2] && padded; k++) {
+		const uint32_t end = first_not_before(p, l, k, (int64_t)p->in[2] + p->pad_end[2]);
+		int ret;
+
+		/* Beyond the end of all windows' input no tap counts any more. */
+		if (!end)
+			break;
+		for (uint32_t i = 0; i < end; i++)
+			l->padded[i]++;
+		if (inside)
+			pool_tap(o, p, l, k, l->origin + d * p->x_stride[0] + h * p->x_stride[1]);
+		ret = op_tick(o, l->count);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static void pool_store(struct operation *o, struct line *l, int64_t to, int64_t stride)
+{
+	const struct view *y = &o->tensors[0];
+	const struct npu_attr_pool *attr = o->attr;
+	const uint32_t *count = attr->kind == NPU_POOL_AVERAGE_PAD ? l->padded : l->inside;
+
+	for (uint32_t i = 0; attr->kind != NPU_POOL_MAX && i < l->count; i++) {
+		if (!count[i])
+			l->max[i] = 0.0f;
+		else if (y->type == NPU_TYPE_F32)
+			l->max[i] /= (float)count[i];
+		else
+			l->max[i] = (float)l->sum[i] / (float)count[i];
+		if (y->type != NPU_TYPE_F32)
+			l->max[i] *= bits_to_float(attr->multiplier);
+	}
+	store_row(y, to, stride, attr->y_zero, l->max, l->count);
+}
+
+static int pool_line(struct operation *o, const struct pool *p, struct line *l)
+{
+	const struct npu_attr_pool *attr = o->attr;
+	const float start = attr->kind == NPU_POOL_MAX ? -INFINITY : 0.0f;
+
+	for (uint32_t i = 0; i < l->count; i++) {
+		l->max[i] = start;
+		l->sum[i] = 0;
+		l->inside[i] = l->padded[i] = 0;
+	}
+	for (uint32_t kd = 0; kd < p->kernel[0]; kd++) {
+		for (uint32_t kh = 0; kh < p->kernel[1]; kh++) {
+			int ret = pool_taps(o, p, l, kd, kh);
+
+			if (!ret)
+				ret = op_tick(o, 1);
 			if (ret)
 				return ret;
 		}
@@ -155,44 +199,33 @@ static int pool_window(struct operation *o, const struct pool *p, const struct w
 	return 0;
 }
 
-static void pool_store(struct operation *o, const struct window *w, const struct pooled *result,
-		       int64_t to)
-{
-	const struct view *y = &o->tensors[0];
-	const struct npu_attr_pool *attr = o->attr;
-	const uint64_t count = attr->kind == NPU_POOL_AVERAGE_PAD ? w->padded : w->inside;
-	float r = result->max;
-
-	if (attr->kind != NPU_POOL_MAX)
-		r = !count ? 0.0f : y->type == NPU_TYPE_F32 ? result->sum / (float)count :
-							      (float)result->integer / (float)count;
-	if (type_is_int8(y->type) && attr->kind != NPU_POOL_MAX)
-		r *= bits_to_float(attr->multiplier);
-	store_row(y, to, 1, attr->y_zero, &r, 1);
-}
-
 int run_pool(struct operation *o)
 {
 	const struct view *y = &o->tensors[0], *x = &o->tensors[1];
+	struct view lines = *y;
 	struct walk at;
+	struct line l;
 	struct pool p;
 	int ret;
 
 	ret = pool_geometry(o, &p);
 	if (ret)
 		return ret;
-	walk_begin(&at, y);
+	lines.extent[y->rank - 1] = 1;
+	walk_begin(&at, &lines);
 	do {
-		struct window w = { .inside = 1, .padded = 1 };
-		struct pooled result;
+		l.at[0] = p.spatial == 3 ? at.at[2] : 0;
+		l.at[1] = p.spatial >= 2 ? at.at[y->rank - 2] : 0;
+		l.origin = at.at[0] * x->stride[0] + at.at[1] * x->stride[1];
+		for (l.first = 0; l.first < y->extent[y->rank - 1] && !ret; l.first += l.count) {
+			const uint32_t left = y->extent[y->rank - 1] - l.first;
 
-		for (unsigned int i = 0; i < 3; i++)
-			cut(&p, i, i < 3 - p.spatial ? 0 : at.at[2 + i - (3 - p.spatial)], &w);
-		ret = pool_window(o, &p, &w, at.at[0] * x->stride[0] + at.at[1] * x->stride[1], &result);
-		if (ret)
-			return ret;
-		pool_store(o, &w, &result, walk_offset(&at, y));
-		ret = op_tick(o, 1);
+			l.count = left < ROW_MAX ? left : ROW_MAX;
+			ret = pool_line(o, &p, &l);
+			if (!ret)
+				pool_store(o, &l, walk_offset(&at, y) + l.first * y->stride[y->rank - 1],
+					   y->stride[y->rank - 1]);
+		}
 	} while (!ret && walk_next(&at));
 	return ret;
 }
