@@ -33,6 +33,7 @@ struct queue {
 	uint8_t error;		/* NPU_QUEUE_ERROR_* */
 	uint8_t rank;		/* scheduler.c: in a slot, what it takes to displace it */
 	uint8_t command;	/* admin command that waits for the slot, or 0 */
+	uint16_t ready_at;	/* scheduler.c: where the list of ready queues has it */
 	uint16_t tag;		/* of that command */
 	uint32_t epoch;		/* likewise */
 	uint16_t vector;

@@ -27,6 +27,8 @@ static struct {
 	uint32_t queue;		/* NO_QUEUE: empty */
 } slots[NPU_MG_SLOTS_MAX];
 static uint32_t slot_count;
+/* The queues in PLACE_READY, in no order; queue.ready_at is the way back. */
+static uint16_t ready[NPU_QUEUES_MAX];
 static uint32_t ready_count;
 static uint32_t parked_slots;	/* slots that hold a queue which may still wait */
 
@@ -57,10 +59,18 @@ static uint32_t slot_reg(uint32_t slot, uint32_t offset)
 
 static void set_place(struct queue *q, enum queue_place place)
 {
-	ready_count -= q->place == PLACE_READY;
+	if (q->place == PLACE_READY) {
+		const uint16_t last = ready[--ready_count];
+
+		ready[q->ready_at] = last;
+		queues[last].ready_at = q->ready_at;
+	}
 	q->place = (uint8_t)place;
-	ready_count += q->place == PLACE_READY;
 	q->since = hal_read64(NPU_MG_TIME_LO);
+	if (place == PLACE_READY) {
+		q->ready_at = (uint16_t)ready_count;
+		ready[ready_count++] = (uint16_t)(q - queues);
+	}
 }
 
 /* Its doorbell differs from head when there is work, also work that was cut short. */
@@ -92,23 +102,19 @@ void scheduler_evict(uint32_t number, bool abort)
 
 /*
  * Rank of a ready queue: its priority, counted from 1, which rises as it
- * waits, but not to realtime. 0 is behind all of them, for a queue that had
- * to leave its slot while it waited for a fence: just now, or when queues like
- * it have half of the slots already. Otherwise queues that only wait would
- * keep out the ones that they wait for, whose priority may be lower.
+ * waits, but not to realtime. 0, behind all of them, is for a queue that had
+ * to leave its slot just now while it waited for a fence.
  */
 static uint32_t rank_of(const struct queue *q, uint64_t now)
 {
 	const uint64_t waited = now - q->since;
-	const uint32_t rank = q->priority + 1U;
-	uint64_t aged;
+	uint32_t rank = q->priority + 1U;
 
-	if (q->parked && (waited < PARK_NS || parked_slots >= slot_count / 2))
+	if (q->parked && waited < PARK_NS)
 		return 0;
-	if (q->priority >= NPU_QUEUE_PRIORITY_HIGH)
-		return rank;
-	aged = rank + waited / AGE_NS;
-	return aged > NPU_QUEUE_PRIORITY_HIGH + 1U ? NPU_QUEUE_PRIORITY_HIGH + 1U : (uint32_t)aged;
+	for (uint64_t age = AGE_NS; rank < NPU_QUEUE_PRIORITY_HIGH + 1U && waited >= age; age += AGE_NS)
+		rank++;
+	return rank;
 }
 
 /* A queue that is found working has seen its fence. */
@@ -129,13 +135,11 @@ static void count_parked(void)
 	}
 }
 
-static void load(uint32_t slot, uint32_t number, uint64_t now)
+static void load(uint32_t slot, uint32_t number, uint32_t rank)
 {
 	struct queue *q = &queues[number];
-	const uint32_t rank = rank_of(q, now);
 
 	q->rank = (uint8_t)(rank ? rank : q->priority + 1U);
-	parked_slots += q->parked;
 	hal_write(slot_reg(slot, NPU_MG_SLOT_QUEUE), number);
 	hal_write(slot_reg(slot, NPU_MG_SLOT_CONTEXT), q->context);
 	hal_write64(slot_reg(slot, NPU_MG_SLOT_RING_LO), q->ring);
@@ -230,36 +234,70 @@ void scheduler_doorbells(void)
 	}
 }
 
-/* The first of the ready queues that is not in taken: by rank, then by how
- * long it has been ready.
- */
-static uint32_t best_ready(uint64_t now, const uint32_t *taken)
+struct candidate {
+	uint32_t queue;
+	uint32_t rank;
+	uint64_t since;
+};
+
+/* The first ready queues in their order, as many as there are slots. */
+struct shortlist {
+	struct candidate best[NPU_MG_SLOTS_MAX];
+	uint32_t found;
+	uint32_t next;		/* not taken yet */
+};
+
+/* By rank, then by how long it has been ready. */
+static bool before(const struct candidate *a, const struct candidate *b)
 {
-	uint32_t best = NO_QUEUE, best_rank = 0;
+	return a->rank != b->rank ? a->rank > b->rank : a->since < b->since;
+}
 
-	for (uint32_t i = 0; i < NPU_QUEUES_MAX; i++) {
-		const struct queue *q = &queues[i];
-		uint32_t rank;
+static void consider(struct shortlist *list, const struct candidate *c)
+{
+	uint32_t at = list->found;
 
-		if (!q->exists || q->place != PLACE_READY || taken[i / 32] & 1U << i % 32)
-			continue;
-		rank = rank_of(q, now);
-		if (best == NO_QUEUE || rank > best_rank ||
-		    (rank == best_rank && q->since < queues[best].since)) {
-			best = i;
-			best_rank = rank;
-		}
-	}
-	return best;
+	if (at == slot_count && !before(c, &list->best[at - 1]))
+		return;
+	if (at < slot_count)
+		list->found++;
+	else
+		at--;
+	for (; at && before(c, &list->best[at - 1]); at--)
+		list->best[at] = list->best[at - 1];
+	list->best[at] = *c;
+}
+
+/*
+ * The next queue to get a slot; false if none is left. Queues that still
+ * waited for a fence when they were seen last ([1]) come behind those that can
+ * run once they have half of the slots: otherwise they would keep out the ones
+ * that they wait for, whose priority may be lower.
+ */
+static bool take(struct shortlist lists[2], struct candidate *c)
+{
+	const bool enough = parked_slots >= slot_count / 2;
+	const bool parked = lists[1].next < lists[1].found;
+	bool from;
+
+	if (lists[0].next == lists[0].found && !parked)
+		return false;
+	from = lists[0].next == lists[0].found ||
+	       (parked && !enough && before(&lists[1].best[lists[1].next], &lists[0].best[lists[0].next]));
+	*c = lists[from].best[lists[from].next++];
+	if (from && enough)
+		c->rank = 0;
+	parked_slots += from;
+	return true;
 }
 
 /*
  * Whom to take out for a ready queue: an idle one first, then one that only
  * waits, then a lower rank, then one whose slice is over.
  */
-static uint32_t victim(const struct queue *next, uint64_t now)
+static uint32_t victim(const struct candidate *next, uint64_t now)
 {
-	const uint32_t rank = rank_of(next, now), own = next->priority + 1U;
+	const uint32_t rank = next->rank, own = queues[next->queue].priority + 1U;
 	uint32_t best = NO_QUEUE, best_worth = 0;
 	uint64_t best_age = 0;
 
@@ -293,35 +331,32 @@ static uint32_t victim(const struct queue *next, uint64_t now)
 	return best;
 }
 
-static void mark(uint32_t *taken, uint32_t number)
-{
-	taken[number / 32] |= 1U << number % 32;
-}
-
 bool scheduler_run(uint64_t now)
 {
-	uint32_t taken[NPU_QUEUES_MAX / 32];
+	static struct shortlist lists[2];
+	struct candidate c;
 	uint32_t coming = 0;
 
-	memset(taken, 0, sizeof(taken));
 	count_parked();
-	for (uint32_t i = 0; i < slot_count && ready_count; i++) {
-		if (slots[i].queue == NO_QUEUE)
-			load(i, best_ready(now, taken), now);
-		else
-			coming += queues[slots[i].queue].place == PLACE_LEAVING;
-	}
-	/* The first ones get the slots that are about to become free. */
-	for (uint32_t waiting = ready_count; waiting; waiting--) {
-		const uint32_t next = best_ready(now, taken);
-		uint32_t out;
+	lists[0].found = lists[0].next = lists[1].found = lists[1].next = 0;
+	for (uint32_t i = 0; i < ready_count; i++) {
+		const struct queue *q = &queues[ready[i]];
 
-		mark(taken, next);
-		if (coming) {
-			coming--;
-			continue;
-		}
-		out = victim(&queues[next], now);
+		c = (struct candidate){ ready[i], rank_of(q, now), q->since };
+		consider(&lists[q->parked], &c);
+	}
+	for (uint32_t i = 0; i < slot_count; i++) {
+		if (slots[i].queue != NO_QUEUE)
+			coming += queues[slots[i].queue].place == PLACE_LEAVING;
+		else if (take(lists, &c))
+			load(i, c.queue, c.rank);
+	}
+	/* The next ones get the slots that are about to become free. */
+	while (coming && take(lists, &c))
+		coming--;
+	while (take(lists, &c)) {
+		const uint32_t out = victim(&c, now);
+
 		if (out == NO_QUEUE)
 			break;
 		scheduler_evict(out, false);

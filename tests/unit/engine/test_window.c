@@ -157,8 +157,9 @@ static void softmax_follows_its_formula(void **state)
 		uint32_t extent[NPU_RANK_MAX], at[NPU_RANK_MAX] = { 0 };
 		struct tensor *y, *x;
 
+		/* Long vectors are few: the reference goes along one for each element. */
 		for (unsigned int i = 0; i < rank; i++)
-			extent[i] = 1 + bench_random(b, 4);
+			extent[i] = round % 10 ? 1 + bench_random(b, 4) : 1;
 		if (!(round % 10))
 			extent[attr.axis] = 1500;
 		bench_begin(b);
