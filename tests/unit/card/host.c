@@ -14,6 +14,9 @@
 #include "dma_map.h"
 #include "irq.h"
 
+/* Naps until something that must happen soon is taken for lost: also on a busy machine. */
+#define PATIENCE	100000
+
 static void nap(void)
 {
 	nanosleep(&(struct timespec){ 0, 200000 }, NULL);
@@ -83,7 +86,7 @@ uint32_t host_boot(struct host *h, const void *image, uint32_t size)
 	card_reg_write32(h->card, NPU_REG_BOOT_IMAGE_HI, dma >> 32);
 	card_reg_write32(h->card, NPU_REG_BOOT_IMAGE_SIZE, size);
 	card_reg_write32(h->card, NPU_REG_BOOT_CTRL, NPU_BOOT_CTRL_START);
-	for (int i = 0; i < 15000; i++) {
+	for (int i = 0; i < PATIENCE; i++) {
 		status = card_reg_read32(h->card, NPU_REG_BOOT_STATUS);
 		if ((status & NPU_BOOT_STATE_MASK) != NPU_BOOT_STATE_STARTED)
 			break;
@@ -139,7 +142,7 @@ int host_admin(struct host *h, uint8_t opcode, const void *args, uint32_t size,
 	if (size)
 		memcpy(c->payload, args, size);
 	card_reg_write32(h->card, NPU_REG_ADMIN_TAIL, ++h->tail);
-	for (int i = 0; i < 15000; i++) {
+	for (int i = 0; i < PATIENCE; i++) {
 		if ((__atomic_load_n(&answer->phase, __ATOMIC_ACQUIRE) & 1) == phase) {
 			*completion = *answer;
 			h->head++;
@@ -212,7 +215,7 @@ void host_submit(struct host *h, const void *packet)
 
 bool host_wait(struct host *h)
 {
-	for (int i = 0; i < 15000; i++) {
+	for (int i = 0; i < PATIENCE; i++) {
 		if (__atomic_load_n(&h->control->head, __ATOMIC_ACQUIRE) == h->queue_tail ||
 		    __atomic_load_n(&h->control->state, __ATOMIC_ACQUIRE) == NPU_QUEUE_STATE_STOPPED)
 			return true;

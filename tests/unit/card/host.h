@@ -53,7 +53,7 @@ void *host_alloc(struct host *h, uint64_t size, uint64_t *dma);
 uint32_t host_boot(struct host *h, const void *image, uint32_t size);
 uint32_t host_boot_file(struct host *h, const char *path);
 void host_enable_admin(struct host *h, uint32_t entries);
-/* Submits and waits; -1 after 3 s. */
+/* Submits and waits; -1 after 20 s. */
 int host_admin(struct host *h, uint8_t opcode, const void *args, uint32_t size,
 	       struct npu_admin_completion *completion);
 /* Maps size bytes at a DMA address (or device offset) into context 1's tables. */
@@ -61,7 +61,7 @@ void host_map(struct host *h, uint64_t va, uint64_t address, uint64_t size, uint
 /* Context 1 and queue HOST_QUEUE with ring and control block mapped. */
 void host_make_queue(struct host *h, uint32_t flags);
 void host_submit(struct host *h, const void *packet);	/* 64 bytes */
-/* Waits until head == tail or the queue has stopped; false after 3 s. */
+/* Waits until head == tail or the queue has stopped; false after 20 s. */
 bool host_wait(struct host *h);
 bool host_irq_fired(struct host *h, unsigned int vector, int timeout_ms);
 
