@@ -19,7 +19,7 @@
 
 static uint32_t queues_on_card(int fd)
 {
-	struct drm_npu_query_telemetry telemetry;
+	struct drm_npu_query_telemetry telemetry = { 0 };
 	struct drm_npu_dev_query args = {
 		.type = DRM_NPU_QUERY_TELEMETRY, .size = sizeof(telemetry),
 		.pointer = (uintptr_t)&telemetry,
@@ -84,7 +84,8 @@ static void a_fence_outlives_its_file(void)
 		tap_bail("no sync_file");
 	drv_rig_fini(&r);
 	tap(poll(&p, 1, 5000) == 1, "a fence signals when its file was closed");
-	tap(!ioctl(p.fd, SYNC_IOC_FILE_INFO, &info) && info.status == -ECANCELED && fence.driver_name[0],
+	tap(!ioctl(p.fd, SYNC_IOC_FILE_INFO, &info) && info.status == -ECANCELED &&
+		    fence.driver_name[0],
 	    "with ECANCELED, and knows its driver");
 	close(p.fd);
 }

@@ -110,7 +110,8 @@ static void vms_of_one_file_are_apart(void)
 	if (drv_vm_create(r.fd, &own.vm) ||
 	    drv_queue_create(r.fd, own.vm, DRM_NPU_PRIORITY_NORMAL, &own.queue))
 		tap_bail("no VM or queue");
-	tap_ret(drv_rig_run(&own, 1), -EIO, NULL, "a VM finds no packets that only another one maps");
+	tap_ret(drv_rig_run(&own, 1), -EIO, NULL,
+		"a VM finds no packets that only another one maps");
 	drv_queue_destroy(r.fd, own.queue);
 	packets = drv_vm_map(r.fd, own.vm, RIG_PACKETS_VA, DRV_PAGE, r.packets_bo, 0, 0);
 	data = drv_vm_map(r.fd, own.vm, RIG_DATA_VA, RIG_DATA_SIZE, r.data_bo, 0, 0);
@@ -217,7 +218,8 @@ static void a_dying_client_writes_no_more(uint32_t placement, const char *where)
 		for (int n = 0; n < 64; n++)
 			drv_packet_fill(writer.packets + 64 * n, AT, size, 0xc0ffee03);
 		for (int n = 0; n < 10; n++)
-			if (drv_exec(writer.fd, writer.queue, RIG_PACKETS_VA, 64, 0, writer.syncobj))
+			if (drv_exec(writer.fd, writer.queue, RIG_PACKETS_VA, 64, 0,
+				     writer.syncobj))
 				tap_bail("EXEC failed");
 		drv_bo_close(writer.fd, bo);
 		if (i & 1)

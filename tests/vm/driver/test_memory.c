@@ -150,7 +150,8 @@ static void device_memory_runs_out_and_comes_back(void)
 	tap(count >= (drv_memory_size(r.fd, DEVICE) - before) / CHUNK - 1,
 	    "all of it could be used");
 	ret = drv_bo_create(r.fd, CHUNK, DEVICE | SYSTEM, 0, r.vm, &more);
-	tap(!ret && info(r.fd, more).region == SYSTEM, "a buffer that may be anywhere goes elsewhere");
+	tap(!ret && info(r.fd, more).region == SYSTEM,
+	    "a buffer that may be anywhere goes elsewhere");
 	tap(!drv_vm_map(r.fd, r.vm, AT, CHUNK, more, 0, 0) && fills(&r, AT, CHUNK, 0x77) &&
 	    reads(&r, AT, CHUNK, 0x77), "and works there");
 	for (unsigned int i = 0; i < count; i++)
@@ -188,7 +189,8 @@ static void idle_buffers_make_way(void)
 	for (unsigned int i = 0; i < count; i++)
 		away += info(r.fd, bos[i]).region != DEVICE;
 	tap(away >= 4, "some had to make way");
-	tap(drv_memory_used(r.fd, DEVICE) <= drv_memory_size(r.fd, DEVICE), "no more is used than is");
+	tap(drv_memory_used(r.fd, DEVICE) <= drv_memory_size(r.fd, DEVICE),
+	    "no more is used than is");
 	/* Those that are away come last: the others would be sent away unseen. */
 	for (unsigned int i = count; i-- > 0;) {
 		good &= !drv_vm_map(r.fd, r.vm, AT, CHUNK, bos[i], 0, 0) &&
@@ -284,8 +286,8 @@ static void a_job_that_needs_too_much_is_refused(void)
 	drv_rig_init(&r, 0);
 	count = drv_memory_size(r.fd, DEVICE) / CHUNK + 1;
 	for (unsigned int i = 0; i < count && !ret; i++)
-		ret = drv_vm_map(r.fd, r.vm, AT + i * CHUNK, CHUNK, create(r.fd, CHUNK, DEVICE, 0, 0),
-				 0, 0);
+		ret = drv_vm_map(r.fd, r.vm, AT + i * CHUNK, CHUNK,
+				 create(r.fd, CHUNK, DEVICE, 0, 0), 0, 0);
 	if (!ret)
 		ret = drv_rig_run(&r, 1);
 	if (!tap(ret == -ENOMEM || ret == -ENOSPC, "a VM that maps more than there is runs no job"))

@@ -115,7 +115,8 @@ static void shorter_and_longer_arguments_work(int fd)
 	tap(!drv_ioctl(fd, DRM_IOWR(nr, uint32_t[2]), shorter) &&
 	    shorter[1] == sizeof(struct drm_npu_query_time), "an argument without its end");
 	tap(!drv_ioctl(fd, DRM_IOWR(nr, longer), &longer) &&
-	    longer.args.size == sizeof(struct drm_npu_query_time), "an argument with more at its end");
+		    longer.args.size == sizeof(struct drm_npu_query_time),
+	    "an argument with more at its end");
 	tap_ret(drv_ioctl(fd, DRM_IOWR(DRM_COMMAND_BASE + 0x0b, struct drm_npu_dev_query), &longer),
 		-EINVAL, NULL, "an ioctl that is not there");
 }
@@ -136,8 +137,9 @@ static void the_card_is_described(int fd)
 	tap(memory[0].region == DRM_NPU_MEMORY_SYSTEM && memory[1].region == DRM_NPU_MEMORY_DEVICE,
 	    "both regions are listed");
 	for (int i = 0; i < 2; i++)
-		tap(memory[i].page_size == DRV_PAGE && memory[i].size && !(memory[i].size % DRV_PAGE) &&
-		    memory[i].used <= memory[i].size && memory[i].cpu_visible <= memory[i].size,
+		tap(memory[i].page_size == DRV_PAGE && memory[i].size &&
+			    !(memory[i].size % DRV_PAGE) && memory[i].used <= memory[i].size &&
+			    memory[i].cpu_visible <= memory[i].size,
 		    "region %u adds up", memory[i].region);
 	need(fd, DRM_NPU_QUERY_FIRMWARE, sizeof(firmware), &firmware);
 	tap(firmware.version && firmware.abi_min <= firmware.abi_max &&
@@ -194,7 +196,8 @@ static void the_clock_runs_with_ours(int fd)
 	card = last.card_ns - first.card_ns;
 	if (!tap(card >= least - least / 100 && card <= most + most / 100,
 		 "and runs as fast as ours"))
-		printf("# card %" PRId64 " ns, ours %" PRId64 " to %" PRId64 "\n", card, least, most);
+		printf("# card %" PRId64 " ns, ours %" PRId64 " to %" PRId64 "\n", card, least,
+		       most);
 }
 
 static void telemetry_is_plausible_and_fresh(int fd)

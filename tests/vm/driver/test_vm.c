@@ -160,7 +160,8 @@ static void refuses_what_makes_no_sense(struct drv_rig *r)
 		op = (struct drm_npu_vm_op){ .va = AT, .size = DRV_PAGE, .bo = bo };	\
 		args = (struct drm_npu_vm_bind){					\
 			.vm = r->vm, .ops_done = 77,					\
-			.ops = { .pointer = (uintptr_t)&op, .count = 1, .stride = sizeof(op) },	\
+			.ops.pointer = (uintptr_t)&op,					\
+			.ops.count = 1, .ops.stride = sizeof(op),			\
 		};									\
 		change;									\
 		tap_ret(drv_ioctl(r->fd, DRM_IOCTL_NPU_VM_BIND, &args), error, NULL, name);	\
@@ -178,11 +179,13 @@ static void refuses_what_makes_no_sense(struct drv_rig *r)
 	     "an offset that wraps");
 	BIND(op.bo_offset = 4 * DRV_PAGE, -EINVAL, "an offset behind the buffer");
 	BIND(op.size = 5 * DRV_PAGE, -EINVAL, "more than the buffer");
-	BIND((op.bo_offset = DRV_PAGE, op.size = 4 * DRV_PAGE), -EINVAL, "the buffer's end and more");
+	BIND((op.bo_offset = DRV_PAGE, op.size = 4 * DRV_PAGE), -EINVAL,
+	     "the buffer's end and more");
 	BIND(op.va = 0, -EINVAL, "address 0");
 	BIND(op.va = device.va_start - DRV_PAGE, -EINVAL, "below the usable addresses");
 	BIND(op.va = device.va_end, -EINVAL, "above them");
-	BIND((op.va = device.va_end - DRV_PAGE, op.size = 2 * DRV_PAGE), -EINVAL, "across their end");
+	BIND((op.va = device.va_end - DRV_PAGE, op.size = 2 * DRV_PAGE), -EINVAL,
+	     "across their end");
 	BIND(op.va = 1ull << 48, -EINVAL, "an address that the card has not");
 	BIND(op.op = 2, -EINVAL, "an unknown operation");
 	BIND(op.op = UINT32_MAX, -EINVAL, "another unknown operation");
@@ -261,7 +264,9 @@ static void arrays_tell_how_far_they_got(struct drv_rig *r, struct two *t)
 		"longer elements that do not");
 	tap(args.ops_done == 3 && sees(r, (uint8_t[]){ 0xa0, 0xa1, 0xa2 }, 3), "all were done");
 
-	ops[0] = (struct drm_npu_vm_op){ .op = DRM_NPU_VM_OP_UNMAP, .va = AT, .size = 3 * DRV_PAGE };
+	ops[0] = (struct drm_npu_vm_op){
+		.op = DRM_NPU_VM_OP_UNMAP, .va = AT, .size = 3 * DRV_PAGE,
+	};
 	args.ops.pointer = (uintptr_t)ops;
 	args.ops.count = 1;
 	args.ops.stride = offsetof(struct drm_npu_vm_op, bo_offset);
@@ -351,9 +356,11 @@ static void an_unmap_takes_just_its_range(struct drv_rig *r, struct two *t, cons
 	map(r, 0, t->a, 0, 8);
 	map(r, 8, t->b, 0, 8);
 	tap(!drv_vm_unmap(r->fd, r->vm, AT + 3 * DRV_PAGE, 2 * DRV_PAGE) &&
-	    reads(r, AT + 2 * DRV_PAGE, DRV_PAGE, 0xa2) && reads(r, AT + 5 * DRV_PAGE, DRV_PAGE, 0xa5),
+		    reads(r, AT + 2 * DRV_PAGE, DRV_PAGE, 0xa2) &&
+		    reads(r, AT + 5 * DRV_PAGE, DRV_PAGE, 0xa5),
 	    "%s: both sides of a hole still work", where);
-	tap(faults(r, AT + 3 * DRV_PAGE, READ_UNMAPPED) && faults(r, AT + 4 * DRV_PAGE, WRITE_UNMAPPED),
+	tap(faults(r, AT + 3 * DRV_PAGE, READ_UNMAPPED) &&
+		    faults(r, AT + 4 * DRV_PAGE, WRITE_UNMAPPED),
 	    "%s: the hole faults", where);
 	tap(!drv_vm_unmap(r->fd, r->vm, AT + DRV_PAGE, 9 * DRV_PAGE) &&
 	    reads(r, AT, DRV_PAGE, 0xa0) && reads(r, AT + 10 * DRV_PAGE, DRV_PAGE, 0xb2) &&
@@ -388,8 +395,9 @@ static void a_large_mapping_is_split(struct drv_rig *r, uint32_t placement, cons
 	    "%s: a hole in the middle one leaves all the rest", where);
 	tap(faults(r, hole, READ_UNMAPPED) && faults(r, hole + DRV_PAGE - 4, WRITE_UNMAPPED),
 	    "%s: the hole faults", where);
-	tap(!drv_vm_map(r->fd, r->vm, hole, DRV_PAGE, t.b, 0, 0) && reads(r, hole, DRV_PAGE, 0xb0) &&
-	    reads(r, hole - DRV_PAGE, DRV_PAGE, 0xc1) && reads(r, hole + DRV_PAGE, DRV_PAGE, 0xc1),
+	tap(!drv_vm_map(r->fd, r->vm, hole, DRV_PAGE, t.b, 0, 0) &&
+		    reads(r, hole, DRV_PAGE, 0xb0) && reads(r, hole - DRV_PAGE, DRV_PAGE, 0xc1) &&
+		    reads(r, hole + DRV_PAGE, DRV_PAGE, 0xc1),
 	    "%s: it can be filled with something else", where);
 	tap(!drv_vm_map(r->fd, r->vm, AT + LARGE, LARGE, bo, LARGE, 0) &&
 	    reads(r, AT + LARGE, LARGE, 0xc1), "%s: and whole again", where);
@@ -418,7 +426,8 @@ static void a_read_only_mapping_is_not_written(struct drv_rig *r, struct two *t,
 	    "%s: and not written", where);
 	map(r, 2, t->a, 2, 1);
 	tap(faults(r, AT + DRV_PAGE, WRITE_DENIED) && faults(r, AT + 3 * DRV_PAGE, WRITE_DENIED) &&
-	    fills(r, AT + 2 * DRV_PAGE, DRV_PAGE, 0xa2), "%s: nor are parts that remain of it", where);
+		    fills(r, AT + 2 * DRV_PAGE, DRV_PAGE, 0xa2),
+	    "%s: nor are parts that remain of it", where);
 	tap(fills(r, AT + 8 * DRV_PAGE, DRV_PAGE, 0xa0) && reads(r, AT, DRV_PAGE, 0xa0),
 	    "%s: the buffer can be written elsewhere", where);
 	drv_vm_unmap(r->fd, r->vm, AT, PAGES * DRV_PAGE);
@@ -438,7 +447,8 @@ static void a_mapping_keeps_a_closed_buffer(struct drv_rig *r)
 	drv_vm_unmap(r->fd, r->vm, AT, DRV_MIB);
 	for (int i = 0; i < 200 && drv_memory_used(r->fd, DRM_NPU_MEMORY_DEVICE) != before; i++)
 		usleep(10000);
-	tap(drv_memory_used(r->fd, DRM_NPU_MEMORY_DEVICE) == before, "and is gone with its mapping");
+	tap(drv_memory_used(r->fd, DRM_NPU_MEMORY_DEVICE) == before,
+	    "and is gone with its mapping");
 }
 
 /* ---- While jobs run ------------------------------------------------------------------- */
@@ -551,8 +561,12 @@ static void contexts_run_out_and_come_back(void)
 
 int main(void)
 {
-	static const struct { uint32_t placement; const char *name; } places[] = {
-		{ DRM_NPU_MEMORY_SYSTEM, "system memory" }, { DRM_NPU_MEMORY_DEVICE, "device memory" },
+	static const struct {
+		uint32_t placement;
+		const char *name;
+	} places[] = {
+		{ DRM_NPU_MEMORY_SYSTEM, "system memory" },
+		{ DRM_NPU_MEMORY_DEVICE, "device memory" },
 	};
 	struct drv_rig r;
 	struct two t;
