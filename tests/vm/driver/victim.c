@@ -15,6 +15,11 @@
  *				zeros, other, SIGBUS
  *		done
  *
+ *	victim CARD steady	copies device memory, again and again, until SIGUSR1
+ *		ready
+ *		copied N ERROR TEXT	N good copies, what the last one ended
+ *				with, what a mapping of the source reads
+ *
  *	victim CARD fence	keeps nothing but the sync_file of a job
  *		holding		and after each SIGUSR1
  *		status N	what SYNC_IOC_FILE_INFO says; until SIGTERM
@@ -186,6 +191,30 @@ static void hold_fence(unsigned int card, const sigset_t *signals)
 	close(file);
 }
 
+/* One process, one queue, one buffer in device memory, whatever happens to the card. */
+static void be_steady(unsigned int card, const sigset_t *signals)
+{
+	struct drv_rig rig;
+	unsigned long copies = 0;
+	uint8_t *device;
+	int ret = 0;
+
+	drv_rig_init(&rig, card);
+	device = map_device_memory(&rig);
+	drv_packet_copy(rig.packets, RIG_DATA_VA, DEVICE_VA, BUFFER);
+	puts("ready");
+	while (!ret && sigtimedwait(signals, NULL, &(struct timespec){ .tv_nsec = 1000000 }) < 0) {
+		memset(rig.data, 0, BUFFER);
+		ret = drv_rig_run(&rig, 1);
+		if (!ret && strcmp(look(rig.data), "data"))
+			ret = -EBADMSG;
+		copies += !ret;
+	}
+	printf("copied %lu %s %s\n", copies, error_name(ret), look(device));
+	munmap(device, BUFFER);
+	drv_rig_fini(&rig);
+}
+
 static void be_a_victim(unsigned int card, const sigset_t *signals)
 {
 	static struct user stuck, busy;
@@ -222,7 +251,7 @@ int main(int argc, char **argv)
 	sigset_t signals;
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: victim CARD [fence]\n");
+		fprintf(stderr, "usage: victim CARD [fence|steady]\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -231,7 +260,9 @@ int main(int argc, char **argv)
 	sigaddset(&signals, SIGUSR1);
 	sigaddset(&signals, SIGTERM);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	if (argc > 2)
+	if (argc > 2 && !strcmp(argv[2], "steady"))
+		be_steady((unsigned int)atoi(argv[1]), &signals);
+	else if (argc > 2)
 		hold_fence((unsigned int)atoi(argv[1]), &signals);
 	else
 		be_a_victim((unsigned int)atoi(argv[1]), &signals);
