@@ -53,7 +53,7 @@ struct slot {
 	uint64_t energy_pj;
 	uint64_t busy_start;		/* control block's at LOAD */
 	uint64_t energy_start;
-	uint32_t progress;
+	uint32_t progress;		/* since LOAD */
 	uint32_t busy_high, energy_high;	/* latched by reading LO */
 	struct {
 		bool active;
@@ -460,6 +460,8 @@ static void finish_job(struct command_processor *cp, struct slot *s)
 	const struct work_job *job = &s->job;
 
 	s->in_flight = false;
+	/* What was seen of it while it ran does not go back. */
+	s->progress += atomic_load(&job->steps);
 	s->busy_ns += job->busy_ns;
 	s->energy_pj += job->energy_pj;
 	/* A queue that has been aborted meanwhile keeps its head at this packet. */
@@ -634,6 +636,7 @@ static bool load(struct command_processor *cp, struct slot *s)
 	s->stopping = s->waiting = s->in_flight = s->call.active = s->awake = false;
 	s->busy_ns = 0;
 	s->energy_pj = 0;
+	s->progress = 0;
 	memset(&s->packet, 0, sizeof(s->packet));
 	control = control_map(cp, s, &window, &fault);
 	s->state = NPU_MG_SLOT_IDLE;

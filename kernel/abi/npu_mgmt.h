@@ -99,7 +99,7 @@
 #define NPU_MG_SLOT_BUSY_HI		0x28
 #define NPU_MG_SLOT_ENERGY_LO		0x2c	/* nJ since LOAD; LO latches HI */
 #define NPU_MG_SLOT_ENERGY_HI		0x30
-#define NPU_MG_SLOT_PROGRESS		0x34	/* changes when the slot gets on */
+#define NPU_MG_SLOT_PROGRESS		0x34	/* since LOAD: grows when it gets on */
 #define NPU_MG_SLOT_CMD			0x38
 #define   NPU_MG_SLOT_LOAD		1	/* take the registers and run; EMPTY only */
 #define   NPU_MG_SLOT_UNLOAD		2	/* stop between two packets; then EMPTY + event */
