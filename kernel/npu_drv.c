@@ -128,6 +128,7 @@ static void __exit npu_module_exit(void)
 	 */
 	rcu_barrier();
 	destroy_workqueue(npu_cleanup_wq);
+	rcu_barrier();
 }
 
 module_init(npu_module_init);

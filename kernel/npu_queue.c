@@ -40,6 +40,10 @@ static unsigned int npu_queue_timeout_ms(void)
 	return clamp(npu_job_timeout_ms, 100u, 600000u);
 }
 
+/* How long jobs of a stopped queue may wait for others. */
+#define NPU_DRAIN_MS		20
+#define NPU_DRAIN_TRIES		500
+
 /* How long sleep waits for jobs that get on. */
 #define NPU_PAUSE_TIMEOUT_MS	20000
 
@@ -394,13 +398,28 @@ void npu_queue_abandon_all(struct npu_device *ndev)
 
 /* ---- Life -------------------------------------------------------------------- */
 
+/*
+ * Takes the entity of a stopped queue down: not before the jobs in it have run
+ * into the queue's error (those that wait for others for too long end with
+ * ESRCH), and not with the queue's last reference, since the entity keeps the
+ * fence of its last job, which keeps the queue.
+ */
+static void npu_queue_drain_work(struct work_struct *work)
+{
+	struct npu_queue *queue = container_of(work, struct npu_queue, drain_work);
+
+	for (int i = 0; i < NPU_DRAIN_TRIES && spsc_queue_count(&queue->entity.job_queue); i++)
+		msleep(NPU_DRAIN_MS);
+	drm_sched_entity_fini(&queue->entity);
+	npu_queue_put(queue);
+}
+
 static void npu_queue_free_work(struct work_struct *work)
 {
 	struct npu_queue *queue = container_of(work, struct npu_queue, free_work);
 	struct drm_device *drm = &queue->ndev->drm;
 
 	/* Every job is freed: each has a fence, and each fence a reference. */
-	drm_sched_entity_fini(&queue->entity);
 	drm_sched_fini(&queue->sched);
 	mutex_destroy(&queue->submit_lock);
 	mutex_destroy(&queue->stop_lock);
@@ -474,10 +493,9 @@ static void npu_queue_stop(struct npu_queue *queue)
 	}
 	npu_queue_unlink_vector(queue);
 	npu_queue_end(queue, 0, npu_is_live(ndev) ? -ECANCELED : -ENODEV);
-	/*
-	 * What still waits for its turn runs into queue->error. The entity
-	 * stays for that: taking it down now would end those jobs with ESRCH.
-	 */
+	/* What still waits for its turn runs into queue->error; then the entity goes. */
+	npu_queue_get(queue);
+	queue_work(npu_cleanup_wq, &queue->drain_work);
 	memory = npu_queue_take_memory(queue);
 	npu_mmu_unmap(&queue->vm->mmu, NPU_QUEUE_VA(queue->number), NPU_QUEUE_MEMORY);
 	/* The tables stay, a few pages at most: other queues may be about to use them. */
@@ -606,6 +624,7 @@ static struct npu_queue *npu_queue_create(struct npu_file *nfile, struct npu_vm 
 	mutex_init(&queue->stop_lock);
 	mutex_init(&queue->card_lock);
 	spin_lock_init(&queue->lock);
+	INIT_WORK(&queue->drain_work, npu_queue_drain_work);
 	INIT_WORK(&queue->free_work, npu_queue_free_work);
 	INIT_LIST_HEAD(&queue->vector_link);
 	INIT_LIST_HEAD(&queue->inflight);

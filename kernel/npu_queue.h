@@ -64,6 +64,7 @@ struct npu_queue {
 	bool stopped;		/* nothing of it is left on the card */
 	struct mutex card_lock;	/* held while it is killed or destroyed; guards on_card */
 	bool on_card;		/* the number is its own there */
+	struct work_struct drain_work;
 	struct work_struct free_work;
 	struct list_head vector_link;	/* npu_vector.queues */
 	u64 fence_context;	/* of npu_fence.base */
