@@ -86,7 +86,7 @@ uint32_t boot_rom_load(struct card *card, uint64_t address, uint32_t size, struc
 	if (copy && !dma_map_read(card->dma, address, copy, size))
 		reason = check(card, copy, size);
 	if (reason) {
-		log_warn("boot ROM refuses the image of %u bytes: reason %u", size, reason);
+		log_info("boot ROM refuses the image of %u bytes: reason %u", size, reason);
 		free(copy);
 		return reason;
 	}

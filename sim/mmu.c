@@ -19,7 +19,7 @@
 
 #define SMALL_ENTRIES	1024
 #define LARGE_ENTRIES	64
-#define COPY_MAX	(4ull << 30)	/* bytes of a scattered window */
+#define COPY_MAX	(1ull << 30)	/* bytes of a scattered window */
 #define PATIENCE	1024		/* pages translated or copied between two looks at who waits */
 
 struct tlb_entry {

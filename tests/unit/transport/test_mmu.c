@@ -507,7 +507,7 @@ static void a_long_mapping_gives_up_when_somebody_waits(void **state)
 	mmu_enter(x->mmu, CONTEXT);
 	assert_int_equal(mmu_map(x->mmu, &access, 0, 1ull << 47, true, &window, &fault), -EAGAIN);
 	/* More than the card copies is refused. */
-	assert_int_equal(mmu_map(x->mmu, &user, 0, 5ull << 30, false, &window, &fault), -ENOMEM);
+	assert_int_equal(mmu_map(x->mmu, &user, 0, (1ull << 30) + 4096, false, &window, &fault), -ENOMEM);
 	mmu_leave(x->mmu, CONTEXT);
 }
 
