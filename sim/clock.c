@@ -16,6 +16,7 @@
  * no heart can beat.
  */
 struct watchdog {
+	uint32_t resets;	/* a heart that beat before the last one is another */
 	uint32_t heartbeat;
 	uint64_t silent;	/* ns */
 	uint64_t last;		/* look, ns */
@@ -25,17 +26,18 @@ struct watchdog {
 static void watch(struct card *card, struct watchdog *dog, uint64_t now)
 {
 	const uint64_t passed = now - dog->last;
-	uint32_t state, heartbeat;
+	uint32_t state, heartbeat, resets;
 	bool running;
 
 	pthread_mutex_lock(&card->regs.lock);
 	state = card->regs.boot.state;
 	heartbeat = card->regs.boot.heartbeat;
+	resets = card->regs.reset_count;
 	pthread_mutex_unlock(&card->regs.lock);
 	running = state == NPU_BOOT_STATE_STARTED || state == NPU_BOOT_STATE_READY;
 	dog->last = now;
-	if (!running || !dog->running || heartbeat != dog->heartbeat) {
-		*dog = (struct watchdog){ heartbeat, 0, now, running };
+	if (!running || !dog->running || heartbeat != dog->heartbeat || resets != dog->resets) {
+		*dog = (struct watchdog){ resets, heartbeat, 0, now, running };
 		return;
 	}
 	dog->silent += passed < 2 * TICK_NS ? passed : 2 * TICK_NS;

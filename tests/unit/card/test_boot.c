@@ -231,6 +231,24 @@ static void an_image_rewritten_meanwhile_is_good_or_refused(void **state)
 	assert_true(started && refused);
 }
 
+/* A firmware that is silent for less than two seconds, again and again. */
+static void many_short_lives_are_no_silence(void **state)
+{
+	struct host *h = *state;
+
+	assert_int_equal(card_fault_inject(h->card, "fw-hang", true), 0);
+	for (int i = 0; i < 12; i++) {
+		h->used = 0;
+		memcpy(host_alloc(h, good.size, NULL), good.data, good.size);
+		card_reg_write32(h->card, NPU_REG_BOOT_IMAGE_LO, (uint32_t)HOST_BASE);
+		card_reg_write32(h->card, NPU_REG_BOOT_IMAGE_SIZE, good.size);
+		card_reg_write32(h->card, NPU_REG_BOOT_CTRL, NPU_BOOT_CTRL_START);
+		usleep(300000);
+		assert_int_equal(card_reg_read32(h->card, NPU_REG_BOOT_STATUS), NPU_BOOT_STATE_STARTED);
+		card_reset(h->card);
+	}
+}
+
 static void start_is_ignored_while_it_runs(void **state)
 {
 	struct host *h = *state;
@@ -403,6 +421,7 @@ int main(void)
 		T(refuses_an_image_outside_of_memory),
 		T(refuses_each_bad_field_of_a_signed_image),
 		T(an_image_rewritten_meanwhile_is_good_or_refused),
+		T(many_short_lives_are_no_silence),
 		T(start_is_ignored_while_it_runs),
 		T(a_trap_crashes_the_core),
 		cmocka_unit_test(the_security_version_survives_power_loss),
