@@ -4,7 +4,7 @@
 sim_engine := sim/program.c sim/numerics.c sim/product.c sim/ops_elementwise.c sim/ops_matrix.c \
 	      sim/ops_conv.c sim/ops_window.c
 sim_card := sim/boot_key.c sim/boot_rom.c sim/bus_guard.c sim/card.c sim/clock.c sim/command_processor.c \
-	    sim/copy_engine.c sim/dma_map.c sim/irq.c sim/log.c sim/management_core.c \
+	    sim/copy_engine.c sim/dma_map.c sim/ecc.c sim/irq.c sim/log.c sim/management_core.c \
 	    sim/mgmt_regs.c sim/mmu.c sim/pci_function.c sim/power.c sim/regs.c sim/state.c \
 	    sim/tensor_engine.c sim/vfio_user.c sim/work_engine.c
 

@@ -15,6 +15,7 @@
 #include "boot_key.h"
 #include "card_internal.h"
 #include "dma_map.h"
+#include "ecc.h"
 #include "irq.h"
 #include "log.h"
 #include "work_engine.h"
@@ -79,6 +80,11 @@ int card_fault_inject(struct card *card, const char *name, bool on)
 		}
 	}
 	return -ENOENT;
+}
+
+int card_inject_ecc(struct card *card, uint64_t offset, bool correctable)
+{
+	return ecc_inject(card->ecc, offset, correctable);
 }
 
 /*
@@ -156,7 +162,10 @@ struct card *card_create(const struct card_config *config, struct dma_map *dma,
 	}
 	if (make_memory(card))
 		goto fail;
-	card->mmu = mmu_create(dma, card->memory, config->memory_size, NPU_CONTEXTS_MAX);
+	card->ecc = ecc_create(config->memory_size);
+	if (!card->ecc)
+		goto fail;
+	card->mmu = mmu_create(dma, card->memory, config->memory_size, card->ecc, NPU_CONTEXTS_MAX);
 	card->power = power_create();
 	/* The engines and the core speak to the command processor, and it to them. */
 	card->core = core_create(card);
@@ -191,6 +200,7 @@ void card_destroy(struct card *card)
 	power_destroy(card->power);
 	if (card->mmu)
 		mmu_destroy(card->mmu);
+	ecc_destroy(card->ecc);
 	if (card->memory)
 		munmap(card->memory, card->config.memory_size);
 	if (card->doorbells)
@@ -218,6 +228,7 @@ void card_reset(struct card *card)
 void card_power_cycle(struct card *card)
 {
 	card_reset(card);
+	ecc_clear(card->ecc);
 	/* What cannot be replaced is at least emptied. */
 	if (make_memory(card) &&
 	    fallocate(card->memory_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
@@ -271,6 +282,8 @@ void card_status(struct card *card, FILE *out)
 		boot.heartbeat, resets);
 	fprintf(out, "temperature %d mC power %u mW energy %llu uJ\n", power_temperature(card->power),
 		power_milliwatt(card->power), (unsigned long long)power_energy_uj(card->power));
+	fprintf(out, "ecc corrected %u uncorrected %u\n", ecc_corrected(card->ecc),
+		ecc_uncorrected(card->ecc));
 	for (size_t i = 0; i < sizeof(fault_names) / sizeof(fault_names[0]); i++) {
 		if (card_fault_holds(card, fault_names[i].number))
 			fprintf(out, "fault %s\n", fault_names[i].name);

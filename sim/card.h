@@ -46,6 +46,8 @@ uint8_t *card_memory(struct card *card);
 
 /* Any thread. -ENOENT for a fault that does not exist. */
 int card_fault_inject(struct card *card, const char *name, bool on);
+/* An error in a line of device memory (ecc.h). -EINVAL, -ENOSPC. */
+int card_inject_ecc(struct card *card, uint64_t offset, bool correctable);
 bool card_fault_holds(struct card *card, uint32_t number);
 void card_status(struct card *card, FILE *out);
 

@@ -84,6 +84,7 @@ struct card {
 	uint8_t public_key[32];
 	atomic_uint faults;	/* bit n: injected fault n holds */
 	struct regs regs;
+	struct ecc *ecc;
 	struct mmu *mmu;
 	struct command_processor *cp;
 	struct work_engine *tensor;

@@ -215,10 +215,17 @@ static void stop(struct command_processor *cp, struct slot *s, uint32_t error, u
 		set_state(cp, s, NPU_MG_SLOT_FAULTED);
 }
 
-static void stop_fault(struct command_processor *cp, struct slot *s, const struct mmu_fault *fault)
+/* Records the fault; the error that it is for the queue. */
+static uint32_t record_fault(struct command_processor *cp, const struct mmu_fault *fault)
 {
 	regs_push_fault(cp->card, fault);
-	stop(cp, s, NPU_QUEUE_ERROR_FAULT, 0, fault->va);
+	return (fault->info & NPU_FAULT_REASON_MASK) == NPU_FAULT_REASON_ECC << 8 ?
+	       NPU_QUEUE_ERROR_ECC : NPU_QUEUE_ERROR_FAULT;
+}
+
+static void stop_fault(struct command_processor *cp, struct slot *s, const struct mmu_fault *fault)
+{
+	stop(cp, s, record_fault(cp, fault), 0, fault->va);
 }
 
 /* The packet at head has completed: publish, and interrupt if that was asked for. */
@@ -457,7 +464,7 @@ static void fetch_and_execute(struct command_processor *cp, struct slot *s)
 
 static void finish_job(struct command_processor *cp, struct slot *s)
 {
-	const struct work_job *job = &s->job;
+	struct work_job *job = &s->job;
 
 	s->in_flight = false;
 	/* What was seen of it while it ran does not go back. */
@@ -468,7 +475,7 @@ static void finish_job(struct command_processor *cp, struct slot *s)
 	if (s->error)
 		return;
 	if (job->error == NPU_QUEUE_ERROR_FAULT)
-		regs_push_fault(cp->card, &job->fault);
+		job->error = record_fault(cp, &job->fault);
 	if (job->error)
 		stop(cp, s, job->error, job->error_op, job->error_va);
 	else

@@ -2,6 +2,7 @@
 // Copyright The npu authors
 #include "control.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,29 @@ static void fault(struct card *card, char *words, FILE *out)
 		fprintf(out, "ok\n");
 }
 
+static void ecc(struct card *card, char *words, FILE *out)
+{
+	const char *offset = strtok_r(NULL, " ", &words);
+	const char *kind = strtok_r(NULL, " ", &words);
+	unsigned long long at = 0;
+	char *end = NULL;
+	int ret;
+
+	errno = 0;
+	if (offset)
+		at = strtoull(offset, &end, 0);
+	if (!kind || errno || end == offset || *end || (strcmp(kind, "corrected") && strcmp(kind, "uncorrected"))) {
+		fprintf(out, "error: usage: ecc OFFSET corrected|uncorrected\n");
+		return;
+	}
+	ret = card_inject_ecc(card, at, !strcmp(kind, "corrected"));
+	if (ret)
+		fprintf(out, "error: offset %s: %s\n", offset,
+			ret == -EINVAL ? "beyond the device memory" : "too many errors already");
+	else
+		fprintf(out, "ok\n");
+}
+
 static void command(struct card *card, char *line, FILE *out)
 {
 	char *words;
@@ -36,9 +60,13 @@ static void command(struct card *card, char *line, FILE *out)
 		fprintf(out, "ok\n");
 	} else if (!strcmp(verb, "fault")) {
 		fault(card, words, out);
+	} else if (!strcmp(verb, "ecc")) {
+		ecc(card, words, out);
 	} else if (!strcmp(verb, "help")) {
 		fprintf(out, "status             boot state, sensors, slots\n"
 			"fault NAME on|off  raise or lift an injected fault\n"
+			"ecc OFFSET corrected|uncorrected\n"
+			"                   a memory error at this offset of the device memory\n"
 			"ok\n");
 	} else {
 		fprintf(out, "error: unknown command '%s'; try help\n", verb);

@@ -36,7 +36,7 @@ static const char usage[] =
 	"  -n, --serial NUMBER      serial number, decides the card's UUID [1]\n"
 	"  -d, --state DIR          keep the security version here across runs\n"
 	"  -k, --key FILE           trust this public key instead of the development key\n"
-	"  -c, --control PATH       control socket: status, fault NAME on|off\n"
+	"  -c, --control PATH       control socket: status, fault, ecc, help\n"
 	"      --debug-registers    let the driver inject faults (never for production)\n"
 	"  -l, --log-level LEVEL    error, warn, info or debug [warn]\n"
 	"  -f, --log-file FILE      append messages here instead of stderr\n"

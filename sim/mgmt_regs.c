@@ -6,6 +6,7 @@
 
 #include "card_internal.h"
 #include "dma_map.h"
+#include "ecc.h"
 #include "log.h"
 
 #define DMA_MAX		65536
@@ -178,8 +179,12 @@ static uint32_t sensor_read(struct mgmt_regs *regs, uint32_t offset)
 	case NPU_MG_COPY_BUSY_HI:
 	case NPU_MG_PACKETS_HI:
 		return (uint32_t)regs->latched;
+	case NPU_MG_ECC_CORRECTED:
+		return ecc_corrected(card->ecc);
+	case NPU_MG_ECC_UNCORRECTED:
+		return ecc_uncorrected(card->ecc);
 	}
-	return 0;	/* no ECC errors happen in the model's memory */
+	return 0;
 }
 
 uint32_t mgmt_reg_read(struct mgmt_regs *regs, uint32_t offset)

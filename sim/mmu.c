@@ -17,6 +17,8 @@
 #include <abi/npu_mmu.h>
 #include <abi/npu_regs.h>
 
+#include "ecc.h"
+
 #define SMALL_ENTRIES	1024
 #define LARGE_ENTRIES	64
 #define COPY_MAX	(1ull << 30)	/* bytes of a scattered window */
@@ -45,6 +47,7 @@ struct mmu {
 	struct dma_map *dma;
 	uint8_t *memory;
 	uint64_t memory_size;
+	struct ecc *ecc;
 	uint32_t count;
 	struct context contexts[];
 };
@@ -56,7 +59,7 @@ struct page {
 	bool device;
 };
 
-struct mmu *mmu_create(struct dma_map *dma, uint8_t *memory, uint64_t memory_size,
+struct mmu *mmu_create(struct dma_map *dma, uint8_t *memory, uint64_t memory_size, struct ecc *ecc,
 		       uint32_t contexts)
 {
 	struct mmu *mmu = calloc(1, sizeof(*mmu) + contexts * sizeof(mmu->contexts[0]));
@@ -66,6 +69,7 @@ struct mmu *mmu_create(struct dma_map *dma, uint8_t *memory, uint64_t memory_siz
 	mmu->dma = dma;
 	mmu->memory = memory;
 	mmu->memory_size = memory_size;
+	mmu->ecc = ecc;
 	mmu->count = contexts;
 	for (uint32_t i = 0; i < contexts; i++) {
 		pthread_rwlockattr_t attributes;
@@ -205,8 +209,8 @@ bool mmu_wanted(struct mmu *mmu, uint32_t number)
 	       dma_map_wanted(mmu->dma);
 }
 
-/* Reads a table entry, once; false if the table is nowhere. */
-static bool read_entry(struct mmu *mmu, uint64_t table, unsigned int index, uint64_t *entry)
+/* Reads a table entry, once; 0 or a fault reason. */
+static uint32_t read_entry(struct mmu *mmu, uint64_t table, unsigned int index, uint64_t *entry)
 {
 	const uint64_t address = (table & NPU_PTE_ADDR_MASK) + index * sizeof(*entry);
 	struct dma_ref ref;
@@ -214,15 +218,17 @@ static bool read_entry(struct mmu *mmu, uint64_t table, unsigned int index, uint
 
 	if (table & NPU_PTE_DEVICE) {
 		if (address > mmu->memory_size - sizeof(*entry))
-			return false;
+			return NPU_FAULT_REASON_TABLE;
+		if (!ecc_access(mmu->ecc, address, sizeof(*entry), false))
+			return NPU_FAULT_REASON_ECC;
 		*entry = __atomic_load_n((uint64_t *)(mmu->memory + address), __ATOMIC_ACQUIRE);
-		return true;
+		return 0;
 	}
 	host = dma_map_get(mmu->dma, address, sizeof(*entry), false, &ref);
 	if (!host)
-		return false;
+		return NPU_FAULT_REASON_TABLE;
 	*entry = __atomic_load_n(host, __ATOMIC_ACQUIRE);
-	return dma_map_put(mmu->dma, &ref);
+	return dma_map_put(mmu->dma, &ref) ? 0 : NPU_FAULT_REASON_TABLE;
 }
 
 /* 0 with the leaf for va and its level, or a fault reason. */
@@ -232,9 +238,10 @@ static uint32_t walk(struct mmu *mmu, uint64_t root, uint64_t va, uint64_t *leaf
 
 	for (*level = NPU_PT_LEVELS - 1; *level >= 0; --*level) {
 		const unsigned int index = va >> NPU_PT_SHIFT(*level) & (NPU_PT_ENTRIES - 1);
+		const uint32_t reason = read_entry(mmu, entry, index, &entry);
 
-		if (!read_entry(mmu, entry, index, &entry))
-			return NPU_FAULT_REASON_TABLE;
+		if (reason)
+			return reason;
 		if (!(entry & NPU_PTE_VALID))
 			return NPU_FAULT_REASON_UNMAPPED;
 		if (entry & NPU_PTE_MBZ_MASK)
@@ -324,19 +331,22 @@ static int raise_fault(const struct mmu_access *access, uint64_t va, bool write,
 	return -EFAULT;
 }
 
-/* Host pointer to bytes that are contiguous behind the page tables; NULL if
- * they do not answer. *referenced tells whether *ref is to be put.
+/* Host pointer to bytes that are contiguous behind the page tables; NULL with
+ * a reason if they do not answer. *referenced tells whether *ref is to be put.
  */
 static uint8_t *resolve(struct mmu *mmu, const struct page *page, uint64_t size, bool write,
-			bool *referenced, struct dma_ref *ref)
+			bool *referenced, struct dma_ref *ref, uint32_t *reason)
 {
 	uint8_t *host;
 
 	*referenced = false;
+	*reason = NPU_FAULT_REASON_BUS;
 	if (page->device) {
 		if (page->address > mmu->memory_size || size > mmu->memory_size - page->address)
 			return NULL;
-		return mmu->memory + page->address;
+		*reason = NPU_FAULT_REASON_ECC;
+		return ecc_access(mmu->ecc, page->address, size, write) ? mmu->memory + page->address :
+									  NULL;
 	}
 	host = dma_map_get(mmu->dma, page->address, size, write, ref);
 	*referenced = host;
@@ -373,11 +383,11 @@ static int for_each_piece(struct mmu *mmu, const struct mmu_access *access, uint
 		reason = translate(mmu, c, at, write, access->privileged, &page);
 		if (reason)
 			return raise_fault(access, at, write, reason, fault);
-		host = resolve(mmu, &page, part, write, &referenced, &ref);
+		host = resolve(mmu, &page, part, write, &referenced, &ref, &reason);
 		if (host && fn)
 			fn(host, done, part, argument);
 		if (!host || (referenced && !dma_map_put(mmu->dma, &ref)))
-			return raise_fault(access, at, write, NPU_FAULT_REASON_BUS, fault);
+			return raise_fault(access, at, write, reason, fault);
 		done += part;
 	}
 	return 0;
@@ -450,14 +460,14 @@ int mmu_map(struct mmu *mmu, const struct mmu_access *access, uint64_t va, uint6
 	struct page first = { 0 }, page;
 	bool contiguous = true;
 	unsigned int pages = 0;
+	uint32_t reason;
 
 	*window = (struct mmu_window){ .va = va, .size = size, .write = write, .access = *access };
 	if (!size || va + size < va)
 		return raise_fault(access, va, write, NPU_FAULT_REASON_UNMAPPED, fault);
 	/* Every page is checked before any is touched. */
 	for (uint64_t done = 0; done < size; done += page.left) {
-		const uint32_t reason = translate(mmu, c, va + done, write, access->privileged, &page);
-
+		reason = translate(mmu, c, va + done, write, access->privileged, &page);
 		if (reason)
 			return raise_fault(access, va + done, write, reason, fault);
 		if (!done)
@@ -467,8 +477,12 @@ int mmu_map(struct mmu *mmu, const struct mmu_access *access, uint64_t va, uint6
 		if (++pages % PATIENCE == 0 && impatient(mmu, access))
 			return -EAGAIN;
 	}
-	if (contiguous)
-		window->data = resolve(mmu, &first, size, write, &window->referenced, &window->ref);
+	if (contiguous) {
+		window->data = resolve(mmu, &first, size, write, &window->referenced, &window->ref,
+				       &reason);
+		if (!window->data && reason == NPU_FAULT_REASON_ECC)
+			return raise_fault(access, va, write, reason, fault);
+	}
 	return window->data ? 0 : map_copy(mmu, access, window, fault);
 }
 

@@ -19,6 +19,7 @@
 
 #include "dma_map.h"
 
+struct ecc;
 struct mmu;
 
 struct mmu_fault {
@@ -28,7 +29,8 @@ struct mmu_fault {
 	uint32_t info;		/* NPU_FAULT_WRITE, reason 15:8; 0: no fault */
 };
 
-struct mmu *mmu_create(struct dma_map *dma, uint8_t *memory, uint64_t memory_size,
+/* dma, memory and ecc stay the caller's. */
+struct mmu *mmu_create(struct dma_map *dma, uint8_t *memory, uint64_t memory_size, struct ecc *ecc,
 		       uint32_t contexts);
 void mmu_destroy(struct mmu *mmu);
 

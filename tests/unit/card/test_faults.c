@@ -285,6 +285,40 @@ static void fences_that_go_backwards(void **state)
 	assert_int_equal(page[0], 12);
 }
 
+/* A memory error stops the queue that meets it, and is counted. */
+static void memory_errors_stop_the_queue_that_meets_them(void **state)
+{
+	const struct npu_packet_copy copy = {
+		.header.opcode = NPU_PACKET_COPY, .source = HOST_DATA_VA + 0x10000,
+		.destination = HOST_DATA_VA, .size = 4096,
+	};
+	struct npu_admin_buffer_args args = { .size = sizeof(struct npu_telemetry) };
+	struct host *h = *state;
+	struct npu_telemetry *telemetry;
+	struct npu_admin_completion c;
+	uint64_t dma;
+
+	telemetry = host_alloc(h, 4096, &dma);
+	args.address = dma;
+	memset(h->device + 0x5000, 0x5a, 4096);
+	data_page(h, HOST_DATA_VA);
+	host_map(h, HOST_DATA_VA + 0x10000, 0x5000, 4096, NPU_PTE_WRITE | NPU_PTE_DEVICE);
+	assert_int_equal(card_inject_ecc(h->card, 0x5123, true), 0);
+	host_submit(h, &copy);
+	assert_true(host_wait(h));
+	assert_int_equal(h->control->error, 0);
+	assert_int_equal(card_inject_ecc(h->card, 0x5fff, false), 0);
+	host_submit(h, &copy);
+	assert_true(host_wait(h));
+	assert_int_equal(h->control->error, NPU_QUEUE_ERROR_ECC);
+	assert_int_equal(card_reg_read32(h->card, NPU_REG_FAULT_INFO),
+			 NPU_FAULT_VALID | NPU_FAULT_REASON_ECC << 8);
+	assert_int_equal(host_admin(h, NPU_ADMIN_TELEMETRY, &args, sizeof(args), &c), 0);
+	assert_int_equal(telemetry->ecc_corrected, 1);
+	assert_int_equal(telemetry->ecc_uncorrected, 1);
+	assert_int_equal(card_inject_ecc(h->card, DEVICE_MEMORY, true), -22);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +335,7 @@ int main(void)
 		T(a_hung_engine_can_be_reset),
 		T(bad_admin_answers_are_garbage),
 		T(fences_that_go_backwards),
+		T(memory_errors_stop_the_queue_that_meets_them),
 	};
 
 	log_init(LOG_LEVEL_DEBUG, getenv("NPU_SIM_LOG") ? NULL : "/dev/null");

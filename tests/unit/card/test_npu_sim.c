@@ -336,6 +336,14 @@ static void the_control_socket_answers(void **state)
 	assert_non_null(strstr(answer, "error: usage"));
 	ask("control", "dance\n", answer, sizeof(answer));
 	assert_non_null(strstr(answer, "error: unknown command 'dance'"));
+	ask("control", "ecc 0x1000 corrected\n", answer, sizeof(answer));
+	assert_string_equal(answer, "ok\n");
+	ask("control", "ecc 0x40000000 uncorrected\n", answer, sizeof(answer));
+	assert_non_null(strstr(answer, "beyond the device memory"));
+	ask("control", "ecc here corrected\n", answer, sizeof(answer));
+	assert_non_null(strstr(answer, "error: usage: ecc OFFSET"));
+	ask("control", "ecc\n", answer, sizeof(answer));
+	assert_non_null(strstr(answer, "error: usage: ecc OFFSET"));
 	ask("control", "help\n", answer, sizeof(answer));
 	assert_non_null(strstr(answer, "fault NAME on|off"));
 	for (int i = 0; i < 3; i++)

@@ -20,6 +20,7 @@
 #include <abi/npu_mmu.h>
 #include <abi/npu_regs.h>
 
+#include "ecc.h"
 #include "mmu.h"
 
 #define HOST_SIZE	(8u << 20)
@@ -29,6 +30,7 @@
 
 struct fixture {
 	struct dma_map *dma;
+	struct ecc *ecc;
 	struct mmu *mmu;
 	int fd;
 	uint8_t *host, *device;
@@ -66,7 +68,8 @@ static int setup(void **state)
 	x->device = mmap(NULL, DEVICE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	x->dma = dma_map_create();
 	assert_int_equal(dma_map_add(x->dma, HOST_BASE, HOST_SIZE, x->fd, 0, true, true), 0);
-	x->mmu = mmu_create(x->dma, x->device, DEVICE_SIZE, 8);
+	x->ecc = ecc_create(DEVICE_SIZE);
+	x->mmu = mmu_create(x->dma, x->device, DEVICE_SIZE, x->ecc, 8);
 	x->device_used = 8u << 20;
 	x->root = host_page(x);
 	assert_int_equal(mmu_enable(x->mmu, CONTEXT, x->root), 0);
@@ -79,6 +82,7 @@ static int teardown(void **state)
 	struct fixture *x = *state;
 
 	mmu_destroy(x->mmu);
+	ecc_destroy(x->ecc);
 	dma_map_destroy(x->dma);
 	munmap(x->host, HOST_SIZE);
 	munmap(x->device, DEVICE_SIZE);
@@ -511,6 +515,50 @@ static void a_long_mapping_gives_up_when_somebody_waits(void **state)
 	mmu_leave(x->mmu, CONTEXT);
 }
 
+static void memory_errors_are_corrected_or_fault(void **state)
+{
+	struct fixture *x = *state;
+	const uint64_t page = device_page(x), va = 0x10000;
+	struct mmu_window window;
+	struct mmu_fault fault;
+	uint8_t line[ECC_LINE] = { 0 };
+	uint64_t *entry = entry_for(x, va, 0, true);
+
+	*entry = page | NPU_PTE_VALID | NPU_PTE_LEAF | NPU_PTE_WRITE | NPU_PTE_DEVICE;
+	assert_int_equal(ecc_inject(x->ecc, DEVICE_SIZE, true), -EINVAL);
+	assert_int_equal(ecc_inject(x->ecc, page + 100, true), 0);
+	/* Its neighbours know nothing of it. */
+	assert_int_equal(fault_of(x, &user, va + 56, false), 0);
+	assert_int_equal(fault_of(x, &user, va + 128, false), 0);
+	assert_int_equal(ecc_corrected(x->ecc), 0);
+	assert_int_equal(fault_of(x, &user, va + 64, false), 0);
+	assert_int_equal(fault_of(x, &user, va + 64, false), 0);
+	assert_int_equal(ecc_corrected(x->ecc), 1);
+
+	assert_int_equal(ecc_inject(x->ecc, page + 64, false), 0);
+	assert_int_equal(fault_of(x, &user, va + 72, false), NPU_FAULT_REASON_ECC);
+	assert_int_equal(fault_of(x, &user, va + 72, true), NPU_FAULT_REASON_ECC);
+	assert_int_equal(fault_of(x, &user, va + 56, false), 0);
+	mmu_enter(x->mmu, CONTEXT);
+	assert_int_equal(mmu_map(x->mmu, &user, va, 4096, false, &window, &fault), -EFAULT);
+	assert_int_equal(fault.info, NPU_FAULT_REASON_ECC << 8);
+	mmu_leave(x->mmu, CONTEXT);
+	assert_int_equal(ecc_uncorrected(x->ecc), 3);
+	/* Overwriting the whole line makes it good again. */
+	assert_int_equal(mmu_write(x->mmu, &user, va + 64, line, sizeof(line), &fault), 0);
+	assert_int_equal(fault_of(x, &user, va + 72, false), 0);
+
+	/* A table's entry counts as well. */
+	assert_int_equal(ecc_inject(x->ecc, (uint64_t)((uint8_t *)entry - x->device), false), 0);
+	mmu_invalidate(x->mmu, CONTEXT, 0, 0);
+	assert_int_equal(fault_of(x, &user, va, false), NPU_FAULT_REASON_ECC);
+	ecc_clear(x->ecc);
+	assert_int_equal(fault_of(x, &user, va, false), 0);
+	for (int i = 0; i < 64; i++)
+		assert_int_equal(ecc_inject(x->ecc, (uint64_t)i * 64, false), 0);
+	assert_int_equal(ecc_inject(x->ecc, 0, false), -ENOSPC);
+}
+
 struct inside {
 	struct fixture *x;
 	atomic_bool entered, leave, left, done;
@@ -633,6 +681,7 @@ int main(void)
 		T(a_write_to_read_only_memory_of_the_host_faults),
 		T(memory_lost_under_a_window_is_reported),
 		T(a_long_mapping_gives_up_when_somebody_waits),
+		T(memory_errors_are_corrected_or_fault),
 		T(an_invalidation_waits_for_who_is_inside),
 		T(nothing_arrives_after_an_invalidation),
 	};
