@@ -277,19 +277,35 @@ static void remove_at(struct dma_map *m, unsigned int at)
 		free_backing(m, region.backing);
 }
 
+/* Whether an address is in a region, but not its first byte. */
+static bool cuts(const struct dma_map *m, uint64_t gpa)
+{
+	const int at = find_below(m, gpa);
+
+	return at >= 0 && gpa != m->regions[at].gpa && gpa - m->regions[at].gpa < m->regions[at].size;
+}
+
 int dma_map_remove(struct dma_map *m, uint64_t gpa, uint64_t size)
 {
-	int ret = -ENOENT;
-	int at;
+	const uint64_t last = gpa + size - 1;
+	int removed = 0;
 
+	if (!size || last < gpa)
+		return -EINVAL;
 	pthread_mutex_lock(&m->lock);
-	at = find_below(m, gpa);
-	if (at >= 0 && m->regions[at].gpa == gpa && m->regions[at].size == size) {
-		remove_at(m, (unsigned int)at);
-		ret = 0;
+	if (cuts(m, gpa) || (last != UINT64_MAX && cuts(m, last + 1))) {
+		removed = -EINVAL;
+	} else {
+		int at;
+
+		/* From the end: what is behind moves down when one is removed. */
+		while ((at = find_below(m, last)) >= 0 && m->regions[at].gpa >= gpa) {
+			remove_at(m, (unsigned int)at);
+			removed++;
+		}
 	}
 	pthread_mutex_unlock(&m->lock);
-	return ret;
+	return removed;
 }
 
 void dma_map_remove_all(struct dma_map *m)

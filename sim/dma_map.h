@@ -38,7 +38,11 @@ void dma_map_destroy(struct dma_map *m);
  */
 int dma_map_add(struct dma_map *m, uint64_t gpa, uint64_t size, int fd, uint64_t offset,
 		bool readable, bool writable);
-/* Removes the mapping that is exactly this; -ENOENT if there is none. */
+/*
+ * Removes the mappings inside of the range, as many as there are: a virtual
+ * IOMMU takes back whole domains at once. Their number; -EINVAL, with nothing
+ * removed, if the range wraps or would cut a mapping in two.
+ */
 int dma_map_remove(struct dma_map *m, uint64_t gpa, uint64_t size);
 void dma_map_remove_all(struct dma_map *m);
 

@@ -285,6 +285,7 @@ static int handle_dma_map(struct vfio_user *server, struct message *message)
 static int handle_dma_unmap(struct vfio_user *server, struct message *message, struct reply *reply)
 {
 	struct vfio_user_dma_unmap unmap;
+	int ret = 0;
 
 	if (message->size < sizeof(unmap))
 		return EINVAL;
@@ -294,8 +295,13 @@ static int handle_dma_unmap(struct vfio_user *server, struct message *message, s
 		return EINVAL;
 	if (unmap.flags & VFIO_USER_UNMAP_ALL)
 		dma_map_remove_all(server->dma);
-	else if (dma_map_remove(server->dma, unmap.address, unmap.size))
-		log_debug("DMA unmap 0x%llx: was not in use", (unsigned long long)unmap.address);
+	else
+		ret = dma_map_remove(server->dma, unmap.address, unmap.size);
+	/* None: it was memory that had no descriptor. */
+	log_debug("DMA unmap 0x%llx + 0x%llx, flags %u: %d regions", (unsigned long long)unmap.address,
+		  (unsigned long long)unmap.size, unmap.flags, ret);
+	if (ret < 0)
+		return -ret;
 	memcpy(reply->data, &unmap, sizeof(unmap));
 	reply->size = sizeof(unmap);
 	return 0;

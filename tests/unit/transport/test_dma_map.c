@@ -241,9 +241,36 @@ static void another_region_is_removed_without_waiting(void **state)
 	assert_int_equal(dma_map_add(x->m, 0x10000, PAGE, x->fd, 0, true, true), 0);
 	assert_int_equal(dma_map_add(x->m, 0x11000, PAGE, x->fd, PAGE, true, true), 0);
 	assert_non_null(dma_map_get(x->m, 0x10000, PAGE, true, &ref));
-	assert_int_equal(dma_map_remove(x->m, 0x11000, 2 * PAGE), -ENOENT);
-	assert_int_equal(dma_map_remove(x->m, 0x11000, PAGE), 0);
+	assert_int_equal(dma_map_remove(x->m, 0x11000, PAGE), 1);
 	assert_true(dma_map_put(x->m, &ref));
+}
+
+static void a_range_takes_back_all_that_is_inside(void **state)
+{
+	struct fixture *x = *state;
+	uint8_t byte;
+
+	for (uint64_t i = 0; i < 10; i++)
+		assert_int_equal(dma_map_add(x->m, 0x10000 + i * 2 * PAGE, PAGE, x->fd, i * PAGE, true, true), 0);
+	assert_int_equal(dma_map_add(x->m, 0x80000, 4 * PAGE, x->fd, 0, true, true), 0);
+	/* Nothing there, nothing to it. */
+	assert_int_equal(dma_map_remove(x->m, 0x11000, PAGE), 0);
+	assert_int_equal(dma_map_remove(x->m, 0x1000000, PAGE), 0);
+	/* No mapping is cut in two, nor any other removed meanwhile. */
+	assert_int_equal(dma_map_remove(x->m, 0x80000, PAGE), -EINVAL);
+	assert_int_equal(dma_map_remove(x->m, 0x81000, 3 * PAGE), -EINVAL);
+	assert_int_equal(dma_map_remove(x->m, 0x10000, 0x72000), -EINVAL);
+	assert_int_equal(dma_map_read(x->m, 0x10000, &byte, 1), 0);
+	assert_int_equal(dma_map_remove(x->m, 0x10000, 0), -EINVAL);
+	assert_int_equal(dma_map_remove(x->m, 0x10000, ~0ull), -EINVAL);
+	assert_int_equal(dma_map_remove(x->m, 0x12000, 4 * PAGE), 2);
+	assert_int_equal(dma_map_read(x->m, 0x10000, &byte, 1), 0);
+	assert_int_equal(dma_map_read(x->m, 0x12000, &byte, 1), -EFAULT);
+	assert_int_equal(dma_map_read(x->m, 0x16000, &byte, 1), 0);
+	/* A whole domain. */
+	assert_int_equal(dma_map_remove(x->m, 0, ~0ull), 9);
+	assert_int_equal(dma_map_add(x->m, ~0xfffull, PAGE, x->fd, 0, true, true), 0);
+	assert_int_equal(dma_map_remove(x->m, 1ull << 63, 1ull << 63), 1);
 }
 
 static void a_truncated_file_is_a_bus_fault(void **state)
@@ -341,6 +368,7 @@ int main(void)
 		T(removing_waits_for_the_last_user),
 		T(switching_off_waits_for_the_last_user),
 		T(another_region_is_removed_without_waiting),
+		T(a_range_takes_back_all_that_is_inside),
 		T(a_truncated_file_is_a_bus_fault),
 		T(a_copy_notices_that_its_file_was_truncated),
 		T(regions_come_and_go_under_load),
