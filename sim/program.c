@@ -443,7 +443,7 @@ int engine_run(const void *program, size_t size, const struct engine_memory *mem
 	struct decoder d = { .program = program, .size = size, .memory = memory, .params = params,
 			     .param_count = param_count, .error = error };
 	const struct npu_program *header = program;
-	const struct npu_op *op;
+	const struct npu_op *op = NULL;
 	size_t offset = sizeof(*header);
 	int ret;
 
