@@ -22,6 +22,7 @@
 #include "npu_debugfs.h"
 #include "npu_device.h"
 #include "npu_queue.h"
+#include "npu_ring.h"
 #include "npu_vm.h"
 
 #define NPU_COREDUMP_SIZE	SZ_64K
@@ -116,7 +117,7 @@ static void npu_coredump_copy_ring(struct npu_coredump *dump, struct npu_queue *
 	dump->first = dump->control.head > NPU_COREDUMP_BEFORE ?
 		      dump->control.head - NPU_COREDUMP_BEFORE : 0;
 	for (int i = 0; i < NPU_COREDUMP_PACKETS; i++)
-		memcpy(dump->packets[i], npu_queue_packet(queue, dump->first + i),
+		memcpy(dump->packets[i], npu_ring_packet(queue, dump->first + i),
 		       NPU_PACKET_SIZE);
 }
 

@@ -2,7 +2,7 @@
 // Copyright The npu authors
 /*
  * MMU faults. A record names context and queue by their numbers on the card;
- * the queue's own end comes by NPU_IRQ_QUEUE (npu_queue.c).
+ * the queue's own end comes by NPU_IRQ_QUEUE (npu_queue_end.c).
  */
 #include <linux/bitfield.h>
 

@@ -9,7 +9,7 @@
 #include "npu_fault.h"
 #include "npu_irq.h"
 #include "npu_lost.h"
-#include "npu_queue.h"
+#include "npu_ring.h"
 
 #define NPU_IRQ_CAUSES (NPU_IRQ_ADMIN | NPU_IRQ_FAULT | NPU_IRQ_QUEUE | NPU_IRQ_CRASH)
 
@@ -41,7 +41,7 @@ static irqreturn_t npu_irq_admin_thread(int irq, void *data)
 
 static irqreturn_t npu_irq_queues(int irq, void *data)
 {
-	npu_queue_reap_vector(data);
+	npu_ring_reap_vector(data);
 	return IRQ_HANDLED;
 }
 

@@ -2,7 +2,7 @@
 // Copyright The npu authors
 /*
  * Jobs. EXEC builds one, the DRM scheduler holds it until its dependencies
- * have signalled, npu_queue_write() hands it to the card, and its hardware
+ * have signalled, npu_ring_write() hands it to the card, and its hardware
  * fence signals when the card is done.
  *
  * Everything that can fail happens before drm_sched_job_arm(): from there on
@@ -20,7 +20,10 @@
 #include "npu_device.h"
 #include "npu_drv.h"
 #include "npu_job.h"
+#include "npu_fence.h"
 #include "npu_queue.h"
+#include "npu_queue_end.h"
+#include "npu_ring.h"
 #include "npu_trace.h"
 #include "npu_user.h"
 #include "npu_vm.h"
@@ -52,7 +55,7 @@ static struct dma_fence *npu_job_run(struct drm_sched_job *base)
 	scoped_guard(spinlock_irq, &queue->lock)
 		list_add_tail(&job->link, &queue->jobs);
 	if (drm_dev_enter(&queue->ndev->drm, &idx)) {
-		ret = npu_queue_write(queue, job->fence, job->calls, job->count);
+		ret = npu_ring_write(queue, job->fence, job->calls, job->count);
 		drm_dev_exit(idx);
 	}
 	if (ret) {

@@ -12,7 +12,7 @@
 #include "npu_boot.h"
 #include "npu_device.h"
 #include "npu_lost.h"
-#include "npu_queue.h"
+#include "npu_queue_end.h"
 #include "npu_reset.h"
 
 #define NPU_WATCHDOG_MS 1000

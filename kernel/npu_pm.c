@@ -16,7 +16,7 @@
 #include "npu_device.h"
 #include "npu_lost.h"
 #include "npu_pm.h"
-#include "npu_queue.h"
+#include "npu_queue_sleep.h"
 #include "npu_reset.h"
 #include "npu_start.h"
 #include "npu_ttm.h"

@@ -3,357 +3,29 @@
 /*
  * Queues. Each kernel queue is a ring of packets in system memory, mapped for
  * privileged access into its address space, and a DRM scheduler that writes
- * jobs into it: CALLs of the user's packets, then a FENCE_SIGNAL.
- *
- * How a queue ends, in order: npu_queue.error is set (jobs that come now end
- * at once), the card lets go of it, the fences in flight signal. The fence
- * that is oldest then is the guilty job's and gets the reason; those behind
- * it get ECANCELED.
- *
- * The card writes fence, control block and completions: each is read once and
- * believed only as far as it can be.
+ * jobs into it (npu_ring.c): CALLs of the user's packets, then a
+ * FENCE_SIGNAL. How it ends is in npu_queue_end.c.
  */
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
-#include <linux/module.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
 #include <drm/npu_accel.h>
 
-#include "npu_coredump.h"
 #include "npu_device.h"
 #include "npu_job.h"
-#include "npu_lost.h"
 #include "npu_queue.h"
+#include "npu_queue_end.h"
 #include "npu_quota.h"
-#include "npu_trace.h"
+#include "npu_ring.h"
 #include "npu_vm.h"
-
-static unsigned int npu_job_timeout_ms = 2000;
-module_param_named(job_timeout_ms, npu_job_timeout_ms, uint, 0444);
-MODULE_PARM_DESC(job_timeout_ms,
-		 "a queue that makes no progress for a whole such period is killed, 100 ... 600000 ms [2000]");
-
-static unsigned int npu_queue_timeout_ms(void)
-{
-	return clamp(npu_job_timeout_ms, 100u, 600000u);
-}
 
 /* How long jobs of a stopped queue may wait for others. */
 #define NPU_DRAIN_MS		20
 #define NPU_DRAIN_TRIES		500
 
-/* How long sleep waits for jobs that get on. */
-#define NPU_PAUSE_TIMEOUT_MS	20000
-
-/* Ring, then a page with the control block and the fence. */
-#define NPU_QUEUE_MEMORY	(NPU_RING_SIZE + PAGE_SIZE)
-#define NPU_QUEUE_FENCE_OFFSET	(NPU_RING_SIZE + 512)
-/* Each queue has its place in the driver's part of its address space. */
-#define NPU_QUEUE_VA(number)	(NPU_MMU_USER_END + (u64)(number) * SZ_128K)
-
-/* ---- Fences ------------------------------------------------------------------ */
-
-static const char *npu_fence_driver_name(struct dma_fence *fence)
-{
-	return "npu";
-}
-
-static const char *npu_fence_timeline_name(struct dma_fence *fence)
-{
-	return "npu-queue";
-}
-
-static void npu_fence_free(struct rcu_head *rcu)
-{
-	struct npu_fence *fence = container_of(rcu, struct npu_fence, rcu);
-
-	npu_queue_put(fence->queue);
-	kfree(fence);
-	/* The module waits for this callback to return: see npu_drv.c. */
-	module_put(THIS_MODULE);
-}
-
-static void npu_fence_release(struct dma_fence *base)
-{
-	struct npu_fence *fence = container_of(base, struct npu_fence, base);
-
-	call_rcu(&fence->rcu, npu_fence_free);
-}
-
-static const struct dma_fence_ops npu_fence_ops = {
-	.get_driver_name = npu_fence_driver_name,
-	.get_timeline_name = npu_fence_timeline_name,
-	.release = npu_fence_release,
-};
-
-struct npu_fence *npu_fence_create(struct npu_queue *queue)
-{
-	struct npu_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL_ACCOUNT);
-
-	if (!fence)
-		return NULL;
-	/* The caller's open file holds the module already. */
-	__module_get(THIS_MODULE);
-	npu_queue_get(queue);
-	fence->queue = queue;
-	INIT_LIST_HEAD(&fence->link);
-	scoped_guard(spinlock_irq, &queue->lock)
-		dma_fence_init(&fence->base, &npu_fence_ops, &queue->lock,
-			       queue->fence_context, ++queue->fence_seqno);
-	return fence;
-}
-
-/* ---- The ring ---------------------------------------------------------------- */
-
-static void npu_queue_signal(struct npu_queue *queue, struct npu_fence *fence, int error)
-{
-	lockdep_assert_held(&queue->lock);
-	list_del_init(&fence->link);
-	if (error)
-		dma_fence_set_error(&fence->base, error);
-	else
-		queue->jobs_done++;
-	trace_npu_job_done(fence);
-	dma_fence_signal_locked(&fence->base);
-	dma_fence_put(&fence->base);	/* the list's */
-}
-
-/*
- * Asks for an interrupt when the oldest job is retired. Pairs with the card,
- * which stores head before it loads event: after the barrier, either it sees
- * event or we see the fence.
- */
-static void npu_queue_arm(struct npu_queue *queue)
-{
-	struct npu_fence *first;
-
-	first = list_first_entry_or_null(&queue->inflight, struct npu_fence, link);
-	if (!first)
-		return;
-	WRITE_ONCE(queue->control->event, (__force u64)cpu_to_le64(first->end));
-	mb();	/* event before the next look at the fence; the card: head before event */
-}
-
-/* The fence's value as the card wrote it; false: it cannot be. */
-static bool npu_queue_read_fence(struct npu_queue *queue, u64 *value)
-{
-	*value = le64_to_cpu((__force __le64)READ_ONCE(*queue->fence));
-	return *value >= queue->completed && *value <= queue->emitted;
-}
-
-static void npu_queue_reap_locked(struct npu_queue *queue)
-{
-	struct npu_fence *fence, *tmp;
-	u64 value;
-
-	lockdep_assert_held(&queue->lock);
-	if (!queue->memory || queue->lied)
-		return;
-	for (;;) {
-		if (!npu_queue_read_fence(queue, &value)) {
-			dev_err_ratelimited(&queue->ndev->pdev->dev,
-					    "queue %u: fence reads %llu after %llu of %llu: the queue is stopped\n",
-					    queue->number, value, queue->completed,
-					    queue->emitted);
-			queue->lied = true;
-			queue->error = queue->error ?: -ECANCELED;
-			queue_work(queue->ndev->recovery_wq, &queue->ndev->stopped_work);
-			return;
-		}
-		if (value == queue->completed)
-			return;
-		dma_rmb();	/* what the job wrote is not older than its fence */
-		queue->completed = value;
-		list_for_each_entry_safe(fence, tmp, &queue->inflight, link) {
-			if (fence->value > value)
-				break;
-			npu_queue_signal(queue, fence, 0);
-		}
-		npu_queue_arm(queue);
-	}
-}
-
-void npu_queue_reap(struct npu_queue *queue)
-{
-	guard(spinlock_irqsave)(&queue->lock);
-	npu_queue_reap_locked(queue);
-}
-
-void npu_queue_reap_vector(struct npu_vector *vector)
-{
-	struct npu_queue *queue;
-
-	guard(spinlock_irqsave)(&vector->lock);
-	list_for_each_entry(queue, &vector->queues, vector_link)
-		npu_queue_reap(queue);
-}
-
-/* Tells the card about a new tail; wakes it if it sleeps (abi/npu_packet.h). */
-static void npu_queue_ring(struct npu_queue *queue)
-{
-	void __iomem *doorbells = queue->ndev->doorbells;
-
-	/* writeq() orders the packets before the tail. */
-	writeq(queue->tail, doorbells + NPU_DOORBELL_PAGE(queue->number) + NPU_DOORBELL_TAIL);
-	/*
-	 * Tail before need_wake, as the card does it the other way round. The
-	 * store is posted: reading it back makes sure that it has arrived.
-	 */
-	readq(doorbells + NPU_DOORBELL_PAGE(queue->number) + NPU_DOORBELL_TAIL);
-	mb();	/* the tail before the look at need_wake */
-	if (READ_ONCE(queue->control->need_wake))
-		writel(1, doorbells + NPU_WAKE_PAGE(queue->number));
-}
-
-int npu_queue_write(struct npu_queue *queue, struct npu_fence *fence,
-		    const struct npu_packet_call *calls, u32 count)
-{
-	struct npu_packet_fence_signal *signal;
-	bool first;
-
-	guard(spinlock_irqsave)(&queue->lock);
-	if (queue->error || !queue->memory)
-		return queue->error ?: -ECANCELED;
-	for (u32 i = 0; i < count; i++)
-		memcpy(npu_queue_packet(queue, queue->tail++), &calls[i], NPU_PACKET_SIZE);
-	signal = npu_queue_packet(queue, queue->tail++);
-	memset(signal, 0, sizeof(*signal));
-	signal->header.opcode = NPU_PACKET_FENCE_SIGNAL;
-	signal->address = NPU_QUEUE_VA(queue->number) + NPU_QUEUE_FENCE_OFFSET;
-	signal->value = ++queue->emitted;
-	fence->value = queue->emitted;
-	fence->end = queue->tail;
-	first = list_empty(&queue->inflight);
-	dma_fence_get(&fence->base);	/* the list's */
-	list_add_tail(&fence->link, &queue->inflight);
-	trace_npu_job_run(fence);
-	if (first)
-		npu_queue_arm(queue);
-	npu_queue_ring(queue);
-	return 0;
-}
-
-/* ---- The end ----------------------------------------------------------------- */
-
-/* Copies what the card says of the queue; counters that run backwards are not believed. */
-static void npu_queue_read_control(struct npu_queue *queue)
-{
-	const struct npu_queue_control *c = queue->control;
-
-	lockdep_assert_held(&queue->lock);
-	if (!queue->memory)
-		return;
-	queue->busy_ns = max(queue->busy_ns, READ_ONCE(c->busy_ns));
-	queue->energy_nj = max(queue->energy_nj, READ_ONCE(c->energy_nj));
-	if (queue->card_error || READ_ONCE(c->state) != NPU_QUEUE_STATE_STOPPED)
-		return;
-	queue->card_error = READ_ONCE(c->error);
-	queue->card_error_tag = READ_ONCE(c->error_tag);
-	queue->card_error_op = READ_ONCE(c->error_op);
-	queue->card_error_va = READ_ONCE(c->error_va);
-}
-
-/* Ends what is in flight. The card has let go of the queue, or is lost. */
-static void npu_queue_end(struct npu_queue *queue, u32 state, int error)
-{
-	struct npu_fence *fence, *tmp;
-
-	guard(spinlock_irqsave)(&queue->lock);
-	npu_queue_reap_locked(queue);
-	npu_queue_read_control(queue);
-	queue->state |= state;
-	trace_npu_queue_end(queue, state, error);
-	list_for_each_entry_safe(fence, tmp, &queue->inflight, link) {
-		npu_queue_signal(queue, fence, error);
-		/* The others are not to blame, unless all are in the same boat. */
-		if (error != -ENODEV)
-			error = -ECANCELED;
-	}
-}
-
-/* Jobs that come from now on end at once. False: that had been so before. */
-static bool npu_queue_close(struct npu_queue *queue, int error)
-{
-	guard(spinlock_irqsave)(&queue->lock);
-	if (queue->error)
-		return false;
-	queue->error = error;
-	return true;
-}
-
-static int npu_queue_admin(struct npu_queue *queue, u8 opcode, struct npu_admin_queue_result *r)
-{
-	const struct npu_admin_queue_args args = { .queue = queue->number };
-	int ret;
-
-	ret = npu_admin_run(queue->ndev, opcode, &args, sizeof(args), r, r ? sizeof(*r) : 0);
-	/* Memory that the card may still write to cannot be given back. */
-	if (ret && ret != -ENODEV && ret != -ENOENT && opcode != NPU_ADMIN_QUEUE_QUERY)
-		npu_lost(queue->ndev, "an engine does not let go of a queue");
-	return ret;
-}
-
-/* When it returns, the card runs nothing of the queue: killed, destroyed, or lost. */
-static void npu_queue_kill(struct npu_queue *queue)
-{
-	struct npu_admin_queue_result r;
-
-	guard(mutex)(&queue->card_lock);
-	/* Its number may be another queue's already. */
-	if (queue->on_card)
-		npu_queue_admin(queue, NPU_ADMIN_QUEUE_KILL, &r);
-}
-
-bool npu_queue_kill_if_stuck(struct npu_queue *queue)
-{
-	struct npu_admin_queue_result r;
-
-	npu_queue_reap(queue);
-	scoped_guard(spinlock_irq, &queue->lock)
-		if (list_empty(&queue->inflight))
-			return false;
-	if (!npu_queue_admin(queue, NPU_ADMIN_QUEUE_QUERY, &r) && r.progress != queue->progress) {
-		queue->progress = r.progress;
-		return false;
-	}
-	if (npu_is_live(queue->ndev) && npu_queue_close(queue, -ECANCELED)) {
-		dev_warn_ratelimited(&queue->ndev->pdev->dev,
-				     "queue %u of %s (pid %d): no progress for %u ms: killed\n",
-				     queue->number, queue->comm, queue->pid,
-				     npu_queue_timeout_ms());
-		npu_coredump_take(queue, "no progress");
-	}
-	/* Also when somebody else has closed it: fences signal once the card is off them. */
-	npu_queue_kill(queue);
-	if (npu_is_live(queue->ndev))
-		npu_queue_end(queue, DRM_NPU_QUEUE_TIMED_OUT, -ETIME);
-	else
-		npu_queue_end(queue, DRM_NPU_QUEUE_INNOCENT, -ENODEV);
-	return true;
-}
-
-/* A queue that the card has stopped (a packet was refused, or faulted), or lies about. */
-static void npu_queue_check_stopped(struct npu_queue *queue)
-{
-	bool stopped = false, lied;
-
-	scoped_guard(spinlock_irq, &queue->lock) {
-		if (queue->memory)
-			stopped = READ_ONCE(queue->control->state) == NPU_QUEUE_STATE_STOPPED;
-		lied = queue->lied && !queue->lie_handled;
-		queue->lie_handled = queue->lied;
-	}
-	if (lied) {
-		npu_coredump_take(queue, "impossible fence value");
-		npu_queue_kill(queue);
-		npu_queue_end(queue, DRM_NPU_QUEUE_FAULTED, -EIO);
-	} else if (stopped && npu_queue_close(queue, -ECANCELED)) {
-		npu_coredump_take(queue, "stopped by the card");
-		npu_queue_end(queue, DRM_NPU_QUEUE_FAULTED, -EIO);
-	}
-}
+/* ---- Life -------------------------------------------------------------------- */
 
 struct npu_queue *npu_queue_next(struct npu_device *ndev, unsigned long *number)
 {
@@ -368,35 +40,11 @@ struct npu_queue *npu_queue_next(struct npu_device *ndev, unsigned long *number)
 	return queue;
 }
 
-static void npu_queue_stopped_work(struct work_struct *work)
-{
-	struct npu_device *ndev = container_of(work, struct npu_device, stopped_work);
-	struct npu_queue *queue;
-
-	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
-		npu_queue_check_stopped(queue);
-		npu_queue_put(queue);
-	}
-}
-
 void npu_queue_init_device(struct npu_device *ndev)
 {
 	xa_init_flags(&ndev->queues, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_IRQ);
 	INIT_WORK(&ndev->stopped_work, npu_queue_stopped_work);
 }
-
-void npu_queue_abandon_all(struct npu_device *ndev)
-{
-	struct npu_queue *queue;
-
-	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
-		npu_queue_close(queue, -ENODEV);
-		npu_queue_end(queue, DRM_NPU_QUEUE_INNOCENT, -ENODEV);
-		npu_queue_put(queue);
-	}
-}
-
-/* ---- Life -------------------------------------------------------------------- */
 
 /*
  * Takes the entity of a stopped queue down: not before the jobs in it have run
@@ -532,7 +180,7 @@ static int npu_queue_alloc_memory(struct npu_queue *queue)
 	return 0;
 }
 
-static int npu_queue_create_on_card(struct npu_queue *queue)
+int npu_queue_create_on_card(struct npu_queue *queue)
 {
 	const u64 va = NPU_QUEUE_VA(queue->number);
 	const struct npu_admin_queue_create_args args = {
@@ -716,69 +364,6 @@ u64 npu_queue_busy_ns(struct npu_queue *queue)
 	guard(spinlock_irq)(&queue->lock);
 	npu_queue_read_control(queue);
 	return queue->busy_ns;
-}
-
-/* ---- Sleep ------------------------------------------------------------------- */
-
-/* Nothing on the card, nothing that waits for its turn. */
-static bool npu_queue_is_idle(struct npu_queue *queue)
-{
-	npu_queue_reap(queue);
-	guard(spinlock_irq)(&queue->lock);
-	return list_empty(&queue->inflight) && !spsc_queue_count(&queue->entity.job_queue);
-}
-
-int npu_queue_pause_all(struct npu_device *ndev)
-{
-	ktime_t end = ktime_add_ms(ktime_get(), NPU_PAUSE_TIMEOUT_MS);
-	struct npu_queue *queue;
-	int ret = 0;
-
-	/* No process runs that could add jobs; time-outs end what makes no progress. */
-	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
-		while (!ret && !npu_queue_is_idle(queue)) {
-			if (ktime_after(ktime_get(), end))
-				ret = -EBUSY;
-			usleep_range(500, 1000);
-		}
-		drm_sched_wqueue_stop(&queue->sched);
-		if (!npu_queue_is_idle(queue))
-			ret = -EBUSY;
-		npu_queue_put(queue);
-	}
-	return ret;
-}
-
-void npu_queue_resume_all(struct npu_device *ndev)
-{
-	struct npu_queue *queue;
-
-	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
-		drm_sched_wqueue_start(&queue->sched);
-		npu_queue_put(queue);
-	}
-}
-
-int npu_queue_restore_all(struct npu_device *ndev)
-{
-	struct npu_queue *queue;
-	int ret = 0;
-
-	for (unsigned long n = 0; !ret && (queue = npu_queue_next(ndev, &n)); n++) {
-		scoped_guard(spinlock_irq, &queue->lock) {
-			/* The card counts from 0 again; fence values and use go on. */
-			npu_queue_read_control(queue);
-			*queue->control = (struct npu_queue_control){
-				.need_wake = 1,
-				.busy_ns = queue->busy_ns,
-				.energy_nj = queue->energy_nj,
-			};
-			queue->tail = 0;
-		}
-		ret = npu_queue_create_on_card(queue);
-		npu_queue_put(queue);
-	}
-	return ret;
 }
 
 /* ---- ioctls ------------------------------------------------------------------ */

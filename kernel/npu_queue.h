@@ -4,7 +4,6 @@
 #ifndef NPU_QUEUE_H
 #define NPU_QUEUE_H
 
-#include <linux/dma-fence.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -13,36 +12,19 @@
 
 #include <drm/gpu_scheduler.h>
 
-#include <npu/npu_packet.h>
+#include "npu_mmu.h"
+#include "npu_ring.h"
 
 struct npu_device;
 struct npu_file;
+struct npu_quota;
 struct npu_vm;
-struct npu_vector;
-struct npu_queue;
 
-#define NPU_RING_SHIFT		9
-#define NPU_RING_PACKETS	BIT(NPU_RING_SHIFT)
-#define NPU_RING_SIZE		(NPU_RING_PACKETS * NPU_PACKET_SIZE)
-/*
- * What the scheduler may have in the ring. The card retires a packet a moment
- * after the fence that stands in it signals: the rest of the ring is for that.
- */
-#define NPU_RING_CREDITS	(NPU_RING_PACKETS / 2)
-
-/*
- * A job's end on the card, the scheduler's "hardware fence". It holds its
- * queue and the module: whoever keeps a job's fence keeps this one too, and
- * with it what the names of both point to.
- */
-struct npu_fence {
-	struct dma_fence base;
-	struct npu_queue *queue;
-	struct list_head link;	/* npu_queue.inflight */
-	u64 value;		/* what the card writes */
-	u64 end;		/* the ring's head when it is retired */
-	struct rcu_head rcu;
-};
+/* Ring, then a page with the control block and the fence. */
+#define NPU_QUEUE_MEMORY	(NPU_RING_SIZE + PAGE_SIZE)
+#define NPU_QUEUE_FENCE_OFFSET	(NPU_RING_SIZE + 512)
+/* Each queue has its place in the driver's part of its address space. */
+#define NPU_QUEUE_VA(number)	(NPU_MMU_USER_END + (u64)(number) * SZ_128K)
 
 struct npu_queue {
 	struct kref kref;	/* handle, fences */
@@ -92,8 +74,6 @@ struct npu_queue {
 	u64 busy_ns, energy_nj;	/* never less than what was seen before */
 };
 
-struct npu_fence *npu_fence_create(struct npu_queue *queue);
-
 struct npu_queue *npu_queue_lookup(struct npu_file *nfile, u32 handle);
 void npu_queue_get(struct npu_queue *queue);
 void npu_queue_put(struct npu_queue *queue);
@@ -105,35 +85,12 @@ u32 npu_queue_find_handle(struct npu_file *nfile, u32 number);
  * is set to it; NULL at the end.
  */
 struct npu_queue *npu_queue_next(struct npu_device *ndev, unsigned long *number);
-/* Where packet @index stands in the ring. The caller holds queue->lock and has seen memory. */
-static inline void *npu_queue_packet(struct npu_queue *queue, u64 index)
-{
-	return queue->memory + (index % NPU_RING_PACKETS) * NPU_PACKET_SIZE;
-}
-
-/* Writes a job's packets and its fence, rings. Returns the error it ends with at once. */
-int npu_queue_write(struct npu_queue *queue, struct npu_fence *fence,
-		    const struct npu_packet_call *calls, u32 count);
-/* Signals what the card has completed. Any context. */
-void npu_queue_reap(struct npu_queue *queue);
-void npu_queue_reap_vector(struct npu_vector *vector);
-/* A job made no progress. False: it did, let it run. */
-bool npu_queue_kill_if_stuck(struct npu_queue *queue);
 
 void npu_queue_init_device(struct npu_device *ndev);
-/* The card is lost: every job of every queue ends with -ENODEV. */
-void npu_queue_abandon_all(struct npu_device *ndev);
 /* The driver is being unbound: nothing of any queue is left. */
 void npu_queue_stop_all(struct npu_device *ndev);
-/*
- * Before sleep: no job starts any more, and none is on the card when it
- * returns 0; one that makes no progress is killed. -EBUSY: one takes too long.
- * Then, with the card as new: makes all queues on it again, empty. Then lets
- * jobs start, also after an error of the first.
- */
-int npu_queue_pause_all(struct npu_device *ndev);
-int npu_queue_restore_all(struct npu_device *ndev);
-void npu_queue_resume_all(struct npu_device *ndev);
+/* Makes a queue that has its memory mapped on the card. */
+int npu_queue_create_on_card(struct npu_queue *queue);
 void npu_queue_close_file(struct npu_file *nfile);
 /* Engine time of the queue so far, ns. */
 u64 npu_queue_busy_ns(struct npu_queue *queue);

@@ -23,6 +23,7 @@
 #include "npu_device.h"
 #include "npu_lost.h"
 #include "npu_queue.h"
+#include "npu_queue_end.h"
 #include "npu_reset.h"
 #include "npu_start.h"
 #include "npu_vm.h"

@@ -19,6 +19,7 @@
 #include <linux/tracepoint.h>
 
 #include "npu_device.h"
+#include "npu_fence.h"
 #include "npu_queue.h"
 
 DECLARE_EVENT_CLASS(npu_job,

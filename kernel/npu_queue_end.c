@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+// Copyright The npu authors
+/*
+ * How a queue ends, in order: npu_queue.error is set (jobs that come now end
+ * at once), the card lets go of it, the fences in flight signal. The fence
+ * that is oldest then is the guilty job's and gets the reason; those behind
+ * it get ECANCELED.
+ */
+#include <linux/module.h>
+
+#include <drm/npu_accel.h>
+
+#include "npu_coredump.h"
+#include "npu_device.h"
+#include "npu_fence.h"
+#include "npu_lost.h"
+#include "npu_queue.h"
+#include "npu_queue_end.h"
+#include "npu_ring.h"
+#include "npu_trace.h"
+
+static unsigned int npu_job_timeout_ms = 2000;
+module_param_named(job_timeout_ms, npu_job_timeout_ms, uint, 0444);
+MODULE_PARM_DESC(job_timeout_ms,
+		 "a queue that makes no progress for a whole such period is killed, 100 ... 600000 ms [2000]");
+
+unsigned int npu_queue_timeout_ms(void)
+{
+	return clamp(npu_job_timeout_ms, 100u, 600000u);
+}
+
+void npu_queue_read_control(struct npu_queue *queue)
+{
+	const struct npu_queue_control *c = queue->control;
+
+	lockdep_assert_held(&queue->lock);
+	if (!queue->memory)
+		return;
+	queue->busy_ns = max(queue->busy_ns, READ_ONCE(c->busy_ns));
+	queue->energy_nj = max(queue->energy_nj, READ_ONCE(c->energy_nj));
+	if (queue->card_error || READ_ONCE(c->state) != NPU_QUEUE_STATE_STOPPED)
+		return;
+	queue->card_error = READ_ONCE(c->error);
+	queue->card_error_tag = READ_ONCE(c->error_tag);
+	queue->card_error_op = READ_ONCE(c->error_op);
+	queue->card_error_va = READ_ONCE(c->error_va);
+}
+
+void npu_queue_end(struct npu_queue *queue, u32 state, int error)
+{
+	struct npu_fence *fence, *tmp;
+
+	guard(spinlock_irqsave)(&queue->lock);
+	npu_ring_reap_locked(queue);
+	npu_queue_read_control(queue);
+	queue->state |= state;
+	trace_npu_queue_end(queue, state, error);
+	list_for_each_entry_safe(fence, tmp, &queue->inflight, link) {
+		npu_fence_signal(fence, error);
+		/* The others are not to blame, unless all are in the same boat. */
+		if (error != -ENODEV)
+			error = -ECANCELED;
+	}
+}
+
+bool npu_queue_close(struct npu_queue *queue, int error)
+{
+	guard(spinlock_irqsave)(&queue->lock);
+	if (queue->error)
+		return false;
+	queue->error = error;
+	return true;
+}
+
+int npu_queue_admin(struct npu_queue *queue, u8 opcode, struct npu_admin_queue_result *r)
+{
+	const struct npu_admin_queue_args args = { .queue = queue->number };
+	int ret;
+
+	ret = npu_admin_run(queue->ndev, opcode, &args, sizeof(args), r, r ? sizeof(*r) : 0);
+	/* Memory that the card may still write to cannot be given back. */
+	if (ret && ret != -ENODEV && ret != -ENOENT && opcode != NPU_ADMIN_QUEUE_QUERY)
+		npu_lost(queue->ndev, "an engine does not let go of a queue");
+	return ret;
+}
+
+/* When it returns, the card runs nothing of the queue: killed, destroyed, or lost. */
+static void npu_queue_kill(struct npu_queue *queue)
+{
+	struct npu_admin_queue_result r;
+
+	guard(mutex)(&queue->card_lock);
+	/* Its number may be another queue's already. */
+	if (queue->on_card)
+		npu_queue_admin(queue, NPU_ADMIN_QUEUE_KILL, &r);
+}
+
+bool npu_queue_kill_if_stuck(struct npu_queue *queue)
+{
+	struct npu_admin_queue_result r;
+
+	npu_ring_reap(queue);
+	scoped_guard(spinlock_irq, &queue->lock)
+		if (list_empty(&queue->inflight))
+			return false;
+	if (!npu_queue_admin(queue, NPU_ADMIN_QUEUE_QUERY, &r) && r.progress != queue->progress) {
+		queue->progress = r.progress;
+		return false;
+	}
+	if (npu_is_live(queue->ndev) && npu_queue_close(queue, -ECANCELED)) {
+		dev_warn_ratelimited(&queue->ndev->pdev->dev,
+				     "queue %u of %s (pid %d): no progress for %u ms: killed\n",
+				     queue->number, queue->comm, queue->pid,
+				     npu_queue_timeout_ms());
+		npu_coredump_take(queue, "no progress");
+	}
+	/* Also when somebody else has closed it: fences signal once the card is off them. */
+	npu_queue_kill(queue);
+	if (npu_is_live(queue->ndev))
+		npu_queue_end(queue, DRM_NPU_QUEUE_TIMED_OUT, -ETIME);
+	else
+		npu_queue_end(queue, DRM_NPU_QUEUE_INNOCENT, -ENODEV);
+	return true;
+}
+
+/* A queue that the card has stopped (a packet was refused, or faulted), or lies about. */
+static void npu_queue_check_stopped(struct npu_queue *queue)
+{
+	bool stopped = false, lied;
+
+	scoped_guard(spinlock_irq, &queue->lock) {
+		if (queue->memory)
+			stopped = READ_ONCE(queue->control->state) == NPU_QUEUE_STATE_STOPPED;
+		lied = queue->lied && !queue->lie_handled;
+		queue->lie_handled = queue->lied;
+	}
+	if (lied) {
+		npu_coredump_take(queue, "impossible fence value");
+		npu_queue_kill(queue);
+		npu_queue_end(queue, DRM_NPU_QUEUE_FAULTED, -EIO);
+	} else if (stopped && npu_queue_close(queue, -ECANCELED)) {
+		npu_coredump_take(queue, "stopped by the card");
+		npu_queue_end(queue, DRM_NPU_QUEUE_FAULTED, -EIO);
+	}
+}
+
+void npu_queue_stopped_work(struct work_struct *work)
+{
+	struct npu_device *ndev = container_of(work, struct npu_device, stopped_work);
+	struct npu_queue *queue;
+
+	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
+		npu_queue_check_stopped(queue);
+		npu_queue_put(queue);
+	}
+}
+
+void npu_queue_abandon_all(struct npu_device *ndev)
+{
+	struct npu_queue *queue;
+
+	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
+		npu_queue_close(queue, -ENODEV);
+		npu_queue_end(queue, DRM_NPU_QUEUE_INNOCENT, -ENODEV);
+		npu_queue_put(queue);
+	}
+}
