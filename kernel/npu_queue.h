@@ -15,6 +15,8 @@
 #include "npu_mmu.h"
 #include "npu_ring.h"
 
+struct drm_device;
+struct drm_file;
 struct npu_device;
 struct npu_file;
 struct npu_quota;
