@@ -213,3 +213,56 @@ int npu_kernel_syncobj_status(int fd, uint32_t handle)
 	close(file);
 	return ret ? ret : info.status;
 }
+
+int npu_kernel_syncobj_import(int fd, uint32_t handle, int file)
+{
+	return drmSyncobjImportSyncFile(fd, handle, file) ? -errno : 0;
+}
+
+int npu_kernel_syncobj_to_fd(int fd, uint32_t handle)
+{
+	int file;
+
+	return drmSyncobjHandleToFD(fd, handle, &file) ? -errno : file;
+}
+
+int npu_kernel_syncobj_from_fd(int fd, int file, uint32_t *handle)
+{
+	return drmSyncobjFDToHandle(fd, file, handle) ? -errno : 0;
+}
+
+int npu_kernel_timeline_signal(int fd, uint32_t handle, uint64_t point)
+{
+	return drmSyncobjTimelineSignal(fd, &handle, &point, 1) ? -errno : 0;
+}
+
+int npu_kernel_timeline_wait(int fd, uint32_t handle, uint64_t point, int64_t deadline_ns)
+{
+	return drmSyncobjTimelineWait(fd, &handle, &point, 1, deadline_ns,
+				      DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT, NULL) ? -errno : 0;
+}
+
+int npu_kernel_timeline_value(int fd, uint32_t handle, uint64_t *point)
+{
+	return drmSyncobjQuery(fd, &handle, point, 1) ? -errno : 0;
+}
+
+int npu_kernel_timeline_last(int fd, uint32_t handle, uint64_t *point)
+{
+	return drmSyncobjQuery2(fd, &handle, point, 1, DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED) ?
+		       -errno : 0;
+}
+
+/* Only a syncobj as a whole can be exported: the point's fence goes through one. */
+int npu_kernel_timeline_export(int fd, uint32_t handle, uint64_t point)
+{
+	uint32_t binary;
+	int ret = npu_kernel_syncobj_create(fd, &binary);
+
+	if (ret)
+		return ret;
+	ret = drmSyncobjTransfer(fd, binary, 0, handle, point, 0) ? -errno :
+								    npu_kernel_syncobj_export(fd, binary);
+	npu_kernel_syncobj_destroy(fd, binary);
+	return ret;
+}

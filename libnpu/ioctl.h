@@ -63,4 +63,22 @@ int npu_kernel_syncobj_export(int fd, uint32_t handle);
 /* How the fence in the syncobj ended: 1 well, 0 not yet, negative: its error. */
 int npu_kernel_syncobj_status(int fd, uint32_t handle);
 
+/* Puts the fence of the sync_file @file into the syncobj. */
+int npu_kernel_syncobj_import(int fd, uint32_t handle, int file);
+
+/* The syncobj itself as a descriptor, and back. */
+int npu_kernel_syncobj_to_fd(int fd, uint32_t handle);
+int npu_kernel_syncobj_from_fd(int fd, int file, uint32_t *handle);
+
+/* Points of a syncobj. The wait is also for points that nobody has submitted yet. */
+int npu_kernel_timeline_signal(int fd, uint32_t handle, uint64_t point);
+int npu_kernel_timeline_wait(int fd, uint32_t handle, uint64_t point, int64_t deadline_ns);
+int npu_kernel_timeline_value(int fd, uint32_t handle, uint64_t *point);
+
+/* The highest point that is reached, or that something submitted will reach. */
+int npu_kernel_timeline_last(int fd, uint32_t handle, uint64_t *point);
+
+/* A sync_file of a point; -EINVAL: nothing submitted reaches it. */
+int npu_kernel_timeline_export(int fd, uint32_t handle, uint64_t point);
+
 #endif

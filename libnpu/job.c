@@ -2,8 +2,8 @@
 // Copyright The npu authors
 /* Waiting for jobs, and telling how they ended. */
 #include <errno.h>
-#include <time.h>
 
+#include "deadline.h"
 #include "ioctl.h"
 #include "queue.h"
 
@@ -26,21 +26,6 @@ void npu_job_unref(struct npu_job *job)
 		npu_queue_give_job(queue, job);
 	pthread_mutex_unlock(&queue->lock);
 	npu_queue_unref(queue);
-}
-
-/* CLOCK_MONOTONIC, as syncobj waits want it. */
-static int64_t deadline(int64_t timeout_ns)
-{
-	struct timespec now;
-	int64_t ns, sum;
-
-	if (timeout_ns < 0)
-		return INT64_MAX;
-	if (!timeout_ns)
-		return 0;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-	return __builtin_add_overflow(ns, timeout_ns, &sum) ? INT64_MAX : sum;
 }
 
 /* The job's fence is signalled: how did it end? An error of the question itself is returned. */
@@ -104,7 +89,7 @@ int npu_job_wait(struct npu_job *job, int64_t timeout_ns, struct npu_error *erro
 		return 0;
 	}
 	ret = npu_kernel_syncobj_wait(queue->context->device->fd, job->syncobj,
-				      deadline(timeout_ns));
+				      npu_deadline(timeout_ns));
 	if (ret == -ENODEV)
 		/* What completed before the card was lost has completed. */
 		npu_queue_finish_job(queue, job, npu_job_succeeded(job) ? 0 : -ENODEV);

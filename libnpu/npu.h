@@ -3,8 +3,8 @@
 /*
  * libnpu: run compiled graphs on npu cards (docs/libnpu.md).
  *
- * Objects. device > context > buffer, model, queue > job; a graph stands
- * alone and needs no device. Each is opaque and counted: _create, _open and
+ * Objects. device > context > buffer, model, queue > job, and device >
+ * timeline; a graph stands alone and needs no device. Each is opaque and counted: _create, _open and
  * _submit give the caller one reference, _ref adds one, _unref (NULL allowed)
  * gives one back. An object keeps alive what it stands on, so references may
  * be given back in any order.
@@ -51,6 +51,7 @@ struct npu_graph;
 struct npu_model;
 struct npu_queue;
 struct npu_job;
+struct npu_timeline;
 
 #define NPU_ERROR_SIZE 512
 
@@ -448,10 +449,30 @@ struct npu_binding {
 	uint64_t offset;	/* bytes, multiple of 64; the port must fit behind it */
 };
 
-/* What all _submit functions take besides their work; NULL: nothing. */
+/* A point of a timeline (see npu_timeline_create()). */
+struct npu_point {
+	struct npu_timeline *timeline;	/* of the queue's device */
+	uint64_t value;	/* > 0 */
+};
+
+#define NPU_SUBMIT_PROFILE 0x1	/* measure, for npu_job_profile() */
+
+/*
+ * What all _submit functions take besides their work; NULL: nothing. The job
+ * starts when everything that it waits for is done, well or not. At most 1000
+ * waits and signals in all.
+ */
 struct npu_submit_options {
-	struct npu_job *const *after;	/* start when these (of any queue of the device) are done */
-	size_t after_count;	/* at most 1000 */
+	struct npu_job *const *after;	/* wait for these, of any queue of the device */
+	size_t after_count;
+	const struct npu_point *wait;	/* wait for these; somebody must be about to reach them */
+	size_t wait_count;
+	const struct npu_point *signal;	/* reach these when the job is done, well or not */
+	size_t signal_count;
+	const int *fences;	/* wait for these sync_files, of any driver; they stay open */
+	size_t fence_count;
+	uint32_t flags;	/* NPU_SUBMIT_* */
+	uint32_t mbz;
 	uint64_t reserved[4];
 };
 
@@ -470,7 +491,9 @@ struct npu_submit_options {
  * last job of a chain through several queues asks the others how they ended.
  *
  * Errors: -EINVAL a binding is of another context, misplaced, too small or
- * overlaps; -ECANCELED the queue is dead, see npu_queue_status().
+ * overlaps, a point to wait for is one that nothing submitted so far will
+ * reach, or a descriptor is no sync_file; -ECANCELED the queue is dead, see
+ * npu_queue_status().
  */
 int npu_submit(struct npu_queue *queue, struct npu_model *model,
 	       const struct npu_binding *bindings, size_t binding_count,
@@ -544,6 +567,110 @@ int npu_job_status(struct npu_job *job, struct npu_error *error);
  * Errors: -EMFILE, -ENFILE.
  */
 int npu_job_fd(struct npu_job *job, struct npu_error *error);
+
+/* What a job took, measured by the card. */
+struct npu_job_profile {
+	uint64_t start_ns;	/* the card's clock, see npu_device_time() */
+	uint64_t end_ns;
+	uint64_t bytes;	/* read and written; 0 for npu_submit_packets() */
+	uint64_t energy_pj;	/* of the tensor engine; 0 for all but npu_submit() */
+	uint32_t operations;	/* that npu_job_operations() tells */
+	uint32_t mbz;
+	uint64_t reserved[4];
+};
+
+/*
+ * npu_job_profile() - what a job took that was submitted with
+ * NPU_SUBMIT_PROFILE and has succeeded.
+ *
+ * Measuring costs two packets and 32 bytes for each operation, and the job
+ * does not overlap others of its queue.
+ *
+ * Errors: -ENODATA submitted without NPU_SUBMIT_PROFILE; -EINPROGRESS not done
+ * yet; how it failed, as npu_job_wait().
+ */
+int npu_job_profile(struct npu_job *job, struct npu_job_profile *profile, struct npu_error *error);
+
+/* What one operation took. */
+struct npu_operation_profile {
+	uint32_t opcode;	/* NPU_OP_* */
+	uint32_t node;	/* npu_graph_node() has its name */
+	uint64_t start_ns;
+	uint64_t end_ns;
+	uint64_t bytes;
+	uint64_t energy_pj;
+	uint64_t reserved[2];
+};
+
+/*
+ * npu_job_operations() - what the operations of the job's graph took, in
+ * order. (They may overlap.)
+ * @operations: gets the first @count of them, or all there are
+ * Errors: as npu_job_profile().
+ */
+int npu_job_operations(struct npu_job *job, struct npu_operation_profile *operations, size_t count,
+		       struct npu_error *error);
+
+/* ---- Timeline: a counter that jobs and hosts wait for ------------------ */
+
+/*
+ * npu_timeline_create() - a counter, at 0, that only goes up.
+ *
+ * Jobs wait for its points and reach them (struct npu_submit_options), the
+ * host too; across queues, contexts and, by a descriptor, processes and
+ * drivers. It is a DRM syncobj. Reached points stay reached when the card is
+ * lost; those that jobs were to reach are then reached.
+ */
+int npu_timeline_create(struct npu_device *device, struct npu_timeline **timeline,
+			struct npu_error *error);
+
+/*
+ * npu_timeline_import() - the timeline behind a descriptor of
+ * npu_timeline_export(), or of a DRM syncobj of another driver. @fd stays the
+ * caller's.
+ * Errors: -EINVAL, -EBADF it is none.
+ */
+int npu_timeline_import(struct npu_device *device, int fd, struct npu_timeline **timeline,
+			struct npu_error *error);
+
+/*
+ * npu_timeline_export() - a descriptor of the timeline, to be given to another
+ * process. The caller closes it. Returns the descriptor (>= 0).
+ * Errors: -EMFILE, -ENFILE.
+ */
+int npu_timeline_export(struct npu_timeline *timeline, struct npu_error *error);
+
+struct npu_timeline *npu_timeline_ref(struct npu_timeline *timeline);
+
+/* npu_timeline_unref() - jobs that wait for its points or reach them go on. */
+void npu_timeline_unref(struct npu_timeline *timeline);
+
+/*
+ * npu_timeline_signal() - reach @value now, by the host. It must be more than
+ * what was reached, or will be by jobs that are submitted.
+ * Errors: -EINVAL @value is 0, or not more than the last.
+ */
+int npu_timeline_signal(struct npu_timeline *timeline, uint64_t value, struct npu_error *error);
+
+/* npu_timeline_value() - the point that is reached. */
+int npu_timeline_value(struct npu_timeline *timeline, uint64_t *value, struct npu_error *error);
+
+/*
+ * npu_timeline_wait() - until @value is reached, also if nothing is submitted
+ * yet that will.
+ * @timeout_ns: as npu_job_wait()
+ * Errors: -ETIMEDOUT not reached yet. A point that a failed job was to reach
+ * is reached: ask the job.
+ */
+int npu_timeline_wait(struct npu_timeline *timeline, uint64_t value, int64_t timeout_ns,
+		      struct npu_error *error);
+
+/*
+ * npu_timeline_fd() - a sync_file that is readable (POLLIN) when @value is
+ * reached, as npu_job_fd(). Returns the descriptor (>= 0).
+ * Errors: -EINVAL nothing submitted so far will reach @value; -EMFILE, -ENFILE.
+ */
+int npu_timeline_fd(struct npu_timeline *timeline, uint64_t value, struct npu_error *error);
 
 #pragma GCC visibility pop
 

@@ -66,6 +66,7 @@ static void destroy_slab(struct npu_queue *queue, struct npu_slab *slab)
 
 		release_resources(job);
 		npu_graph_unref(job->graph);
+		npu_buffer_unref(job->profile);
 		free(job->buffers);
 		if (job->syncobj)
 			npu_kernel_syncobj_destroy(queue->context->device->fd, job->syncobj);

@@ -29,8 +29,10 @@
 /* A slot. The number of packets is what the _submit functions need at most. */
 struct npu_slot {
 	_Atomic uint64_t done; /* the card writes the job's number */
-	uint64_t pad[7];
-	uint8_t packets[2][NPU_PACKET_SIZE];
+	uint64_t start_ns; /* and its clock, if the job is profiled */
+	uint64_t end_ns;
+	uint64_t pad[5];
+	uint8_t packets[4][NPU_PACKET_SIZE];
 	struct npu_base bases[NPU_BASES_MAX];
 };
 
@@ -58,6 +60,13 @@ struct npu_job {
 	struct npu_buffer **buffers; /* kept alive until the job is done */
 	size_t buffer_count;
 	size_t buffer_room;
+
+	/* Written while the job is submitted. */
+	bool profiled;
+	uint64_t transfer_bytes; /* that a copy or fill reads and writes */
+	struct npu_buffer *profile; /* kept for later jobs; NULL: not needed so far */
+	const struct npu_profile_op *profile_ops; /* its mapping */
+	uint32_t profile_room; /* operations */
 };
 
 #define NPU_SLAB_JOBS 16
@@ -92,6 +101,9 @@ struct npu_queue {
 
 /* npu_queue_take_job() - a free job with nothing attached to it. */
 int npu_queue_take_job(struct npu_queue *queue, struct npu_job **job, struct npu_error *error);
+
+/* profile.c: room for what @operations operations take; only grows. */
+int npu_job_provide_profile(struct npu_job *job, uint32_t operations, struct npu_error *error);
 
 /* npu_queue_give_job() - back to the free ones. */
 void npu_queue_give_job(struct npu_queue *queue, struct npu_job *job);

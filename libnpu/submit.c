@@ -11,33 +11,43 @@
 
 #include "ioctl.h"
 #include "queue.h"
+#include "timeline.h"
 
-#define AFTER_MAX 1000 /* EXEC takes 1024 syncs */
+#define SYNCS_MAX 1000 /* EXEC takes 1024 */
 #define BINDING_ALIGN 64
 #define TRANSFER_MAX (1ULL << 40) /* of a COPY or FILL packet */
 
 struct submission {
 	struct npu_queue *queue;
 	struct npu_job *job;
-	struct drm_npu_command commands[2];
+	const struct npu_submit_options *options;
+	struct drm_npu_command commands[3];
 	uint32_t command_count;
 	uint32_t slot_packets; /* written so far */
+	uint32_t slot_commands; /* of them, in commands[] */
 	uint32_t sync_count;
+	uint32_t fence_count; /* the first syncs are the fences', see drop_fences() */
 	struct npu_error *error;
 };
 
-static int check_options(const struct npu_queue *queue, const struct npu_submit_options *options,
-			 struct npu_error *error)
+static const struct npu_submit_options no_options;
+
+static int check_points(const struct npu_queue *queue, const struct npu_point *points, size_t count,
+			const char *what, struct npu_error *error)
 {
-	if (!options)
-		return 0;
-	for (size_t i = 0; i < sizeof(options->reserved) / sizeof(options->reserved[0]); i++)
-		if (options->reserved[i])
+	for (size_t i = 0; i < count; i++)
+		if (!points[i].timeline || !points[i].value ||
+		    points[i].timeline->device != queue->context->device)
 			return npu_fail(error, -EINVAL,
-					"cannot submit: reserved options are not zero");
-	if (options->after_count > AFTER_MAX || (options->after_count && !options->after))
-		return npu_fail(error, -EINVAL, "cannot submit: %zu jobs to wait for, at most %d",
-				options->after_count, AFTER_MAX);
+					"cannot submit: point %zu to %s has no value, or its timeline is "
+					"absent or of another device handle",
+					i, what);
+	return 0;
+}
+
+static int check_after(const struct npu_queue *queue, const struct npu_submit_options *options,
+		       struct npu_error *error)
+{
 	for (size_t i = 0; i < options->after_count; i++)
 		if (!options->after[i] ||
 		    options->after[i]->queue->context->device != queue->context->device)
@@ -46,6 +56,43 @@ static int check_options(const struct npu_queue *queue, const struct npu_submit_
 					"device handle",
 					i);
 	return 0;
+}
+
+static int check_options(const struct npu_queue *queue, const struct npu_submit_options *options,
+			 struct npu_error *error)
+{
+	const size_t counts[] = {
+		options->after_count, options->wait_count, options->signal_count,
+		options->fence_count,
+	};
+	const void *const arrays[] = {
+		options->after, options->wait, options->signal, options->fences,
+	};
+	size_t left = SYNCS_MAX;
+	int ret;
+
+	for (size_t i = 0; i < sizeof(options->reserved) / sizeof(options->reserved[0]); i++)
+		if (options->reserved[i] || options->mbz)
+			return npu_fail(error, -EINVAL,
+					"cannot submit: reserved options are not zero");
+	if (options->flags & ~(uint32_t)NPU_SUBMIT_PROFILE)
+		return npu_fail(error, -EINVAL,
+				"cannot submit: flags 0x%x are not known to libnpu %s",
+				options->flags & ~(uint32_t)NPU_SUBMIT_PROFILE, NPU_VERSION);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		if (counts[i] > left || (counts[i] && !arrays[i]))
+			return npu_fail(error, -EINVAL,
+					"cannot submit: at most %d jobs, points and fences to wait for "
+					"and to signal, and each list must be there",
+					SYNCS_MAX);
+		left -= counts[i];
+	}
+	ret = check_after(queue, options, error);
+	if (!ret)
+		ret = check_points(queue, options->wait, options->wait_count, "wait for", error);
+	if (!ret)
+		ret = check_points(queue, options->signal, options->signal_count, "reach", error);
+	return ret;
 }
 
 static int reserve_syncs(struct npu_queue *queue, size_t count, struct npu_error *error)
@@ -62,57 +109,86 @@ static int reserve_syncs(struct npu_queue *queue, size_t count, struct npu_error
 	return 0;
 }
 
-static int gather_syncs(struct submission *s, const struct npu_submit_options *options)
+/* EXEC has taken the fences, or will not be called. */
+static void drop_fences(struct submission *s)
 {
-	size_t after_count = options ? options->after_count : 0;
-	struct npu_queue *queue = s->queue;
-	int ret = reserve_syncs(queue, after_count + 1, s->error);
+	while (s->fence_count)
+		npu_kernel_syncobj_destroy(s->queue->context->device->fd,
+					   s->queue->syncs[--s->fence_count].handle);
+}
 
-	if (ret)
-		return ret;
-	for (size_t i = 0; i < after_count; i++) {
-		const struct npu_job *job = options->after[i];
-
-		/* Jobs of one queue run in order anyway. */
-		if (job->queue == queue || npu_job_succeeded(job))
-			continue;
-		queue->syncs[s->sync_count++] = (struct drm_npu_sync){
-			.flags = DRM_NPU_SYNC_WAIT, .handle = job->syncobj,
-		};
-	}
-	queue->syncs[s->sync_count++] = (struct drm_npu_sync){
-		.flags = DRM_NPU_SYNC_SIGNAL, .handle = s->job->syncobj,
+static void add_sync(struct submission *s, uint32_t flags, uint32_t handle, uint64_t point)
+{
+	s->queue->syncs[s->sync_count++] = (struct drm_npu_sync){
+		.flags = flags, .handle = handle, .point = point,
 	};
+}
+
+/* sync_files are waited for through syncobjs that hold their fences. */
+static int gather_fences(struct submission *s)
+{
+	const struct npu_device *device = s->queue->context->device;
+	uint32_t handle;
+	int ret = 0;
+
+	for (size_t i = 0; i < s->options->fence_count; i++) {
+		ret = npu_kernel_syncobj_create(device->fd, &handle);
+		if (ret)
+			return npu_device_fail(device, s->error, ret, "cannot submit: no fence");
+		add_sync(s, DRM_NPU_SYNC_WAIT, handle, 0);
+		s->fence_count++;
+		ret = npu_kernel_syncobj_import(device->fd, handle, s->options->fences[i]);
+		if (ret == -EINVAL || ret == -EBADF)
+			return npu_fail(s->error, -EINVAL,
+					"cannot submit: descriptor %d to wait for is no sync_file",
+					s->options->fences[i]);
+		if (ret)
+			return npu_device_fail(device, s->error, ret,
+					       "cannot submit: cannot import the fence of descriptor %d",
+					       s->options->fences[i]);
+	}
 	return 0;
 }
 
-/* On success queue->lock is held until commit() or cancel(). */
-static int begin(struct submission *s, struct npu_queue *queue,
-		 const struct npu_submit_options *options, struct npu_error *error)
+static int gather_signals(struct submission *s)
 {
-	int ret = check_options(queue, options, error);
+	for (size_t i = 0; i < s->options->signal_count; i++) {
+		const struct npu_point *p = &s->options->signal[i];
 
-	if (ret)
-		return ret;
-	*s = (struct submission){ .queue = queue, .error = error };
-	pthread_mutex_lock(&queue->lock);
-	npu_queue_reap(queue);
-	ret = npu_queue_take_job(queue, &s->job, error);
-	if (!ret) {
-		ret = gather_syncs(s, options);
-		if (ret)
-			npu_queue_give_job(queue, s->job);
+		if (!npu_timeline_is_next(p->timeline, p->value))
+			return npu_fail(s->error, -EINVAL,
+					"cannot submit: point %llu to reach: points of a timeline go "
+					"up, and it has, or will have, reached it",
+					(unsigned long long)p->value);
+		add_sync(s, DRM_NPU_SYNC_SIGNAL, p->timeline->syncobj, p->value);
 	}
-	if (ret)
-		pthread_mutex_unlock(&queue->lock);
-	return ret;
+	add_sync(s, DRM_NPU_SYNC_SIGNAL, s->job->syncobj, 0);
+	return 0;
 }
 
-static int cancel(struct submission *s, int ret)
+static int gather_syncs(struct submission *s)
 {
-	npu_queue_give_job(s->queue, s->job);
-	pthread_mutex_unlock(&s->queue->lock);
-	return ret;
+	const struct npu_submit_options *options = s->options;
+	struct npu_queue *queue = s->queue;
+	int ret = reserve_syncs(queue, options->after_count + options->wait_count +
+					       options->signal_count + options->fence_count + 1,
+				s->error);
+
+	if (!ret)
+		ret = gather_fences(s);
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < options->after_count; i++) {
+		const struct npu_job *job = options->after[i];
+
+		/* Jobs of one queue run in order anyway. */
+		if (job->queue != queue && !npu_job_succeeded(job))
+			add_sync(s, DRM_NPU_SYNC_WAIT, job->syncobj, 0);
+	}
+	for (size_t i = 0; i < options->wait_count; i++)
+		add_sync(s, DRM_NPU_SYNC_WAIT, options->wait[i].timeline->syncobj,
+			 options->wait[i].value);
+	return gather_signals(s);
 }
 
 /* The next packet of the slot, zeroed but for its header. */
@@ -128,9 +204,68 @@ static void *packet(struct submission *s, uint8_t opcode)
 	return p;
 }
 
+/* For a job that is profiled: the card's time goes to @offset of the slot. */
+static void add_timestamp(struct submission *s, size_t offset)
+{
+	struct npu_packet_timestamp *timestamp;
+
+	if (!s->job->profiled)
+		return;
+	timestamp = packet(s, NPU_PACKET_TIMESTAMP);
+	timestamp->address = s->job->slot_address + offset;
+}
+
+static int cancel(struct submission *s, int ret)
+{
+	drop_fences(s);
+	npu_queue_give_job(s->queue, s->job);
+	pthread_mutex_unlock(&s->queue->lock);
+	return ret;
+}
+
+/* On success queue->lock is held until commit() or cancel(). */
+static int begin(struct submission *s, struct npu_queue *queue,
+		 const struct npu_submit_options *options, struct npu_error *error)
+{
+	int ret;
+
+	*s = (struct submission){
+		.queue = queue, .options = options ? options : &no_options, .error = error,
+	};
+	ret = check_options(queue, s->options, error);
+	if (ret)
+		return ret;
+	pthread_mutex_lock(&queue->lock);
+	npu_queue_reap(queue);
+	ret = npu_queue_take_job(queue, &s->job, error);
+	if (ret) {
+		pthread_mutex_unlock(&queue->lock);
+		return ret;
+	}
+	ret = gather_syncs(s);
+	if (ret)
+		return cancel(s, ret);
+	s->job->profiled = s->options->flags & NPU_SUBMIT_PROFILE;
+	s->job->transfer_bytes = 0;
+	add_timestamp(s, offsetof(struct npu_slot, start_ns));
+	return 0;
+}
+
 static void add_command(struct submission *s, uint64_t va, uint32_t count)
 {
 	s->commands[s->command_count++] = (struct drm_npu_command){ .va = va, .count = count };
+}
+
+/* The packets that were written since the last time. */
+static void add_slot_packets(struct submission *s)
+{
+	uint64_t packets = s->job->slot_address + offsetof(struct npu_slot, packets);
+
+	if (s->slot_packets == s->slot_commands)
+		return;
+	add_command(s, packets + s->slot_commands * NPU_PACKET_SIZE,
+		    s->slot_packets - s->slot_commands);
+	s->slot_commands = s->slot_packets;
 }
 
 /* The job keeps @buffer until it is done. */
@@ -162,6 +297,10 @@ static int fail_exec(struct submission *s, int ret)
 			 "cannot submit: the queue is dead: %s; make a new queue, models and "
 			 "buffers of the context remain good",
 			 queue->cause);
+	else if (ret == -EINVAL && s->options->wait_count)
+		npu_fail(s->error, ret,
+			 "cannot submit: a timeline has no such point to wait for: submit the job "
+			 "that reaches it first");
 	else
 		npu_device_fail(queue->context->device, s->error, ret, "cannot submit");
 	return cancel(s, ret);
@@ -170,19 +309,23 @@ static int fail_exec(struct submission *s, int ret)
 /* Ends the submission, well or not. */
 static int commit(struct submission *s, struct npu_job **job)
 {
-	const uint64_t packets = s->job->slot_address + offsetof(struct npu_slot, packets);
+	struct npu_packet_fence_signal *done;
 	struct npu_queue *queue = s->queue;
-	struct npu_packet_fence_signal *done = packet(s, NPU_PACKET_FENCE_SIGNAL);
 	int ret;
 
+	add_timestamp(s, offsetof(struct npu_slot, end_ns));
+	done = packet(s, NPU_PACKET_FENCE_SIGNAL);
 	done->address = s->job->slot_address + offsetof(struct npu_slot, done);
 	done->value = s->job->number;
-	add_command(s, packets, s->slot_packets);
+	add_slot_packets(s);
 	/* The kernel's barrier before the doorbell orders the slot's writes. */
 	ret = npu_kernel_exec(queue->context->device->fd, queue->handle, s->commands,
 			      s->command_count, queue->syncs, s->sync_count);
 	if (ret)
 		return fail_exec(s, ret);
+	drop_fences(s);
+	for (size_t i = 0; i < s->options->signal_count; i++)
+		npu_timeline_passed(s->options->signal[i].timeline, s->options->signal[i].value);
 	npu_queue_start_job(queue, s->job, job != NULL);
 	if (job)
 		*job = s->job;
@@ -314,6 +457,8 @@ int npu_submit(struct npu_queue *queue, struct npu_model *model,
 	ret = provide_scratch(&s, graph->info.scratch_size);
 	for (size_t i = 0; !ret && i < binding_count; i++)
 		ret = keep(&s, bindings[i].buffer);
+	if (!ret && s.job->profiled)
+		ret = npu_job_provide_profile(s.job, graph->info.operations, error);
 	if (ret)
 		return cancel(&s, ret);
 	write_bases(&s, model, bindings);
@@ -322,6 +467,10 @@ int npu_submit(struct npu_queue *queue, struct npu_model *model,
 	exec->program_size = (uint32_t)graph->info.code_size;
 	exec->bases = s.job->slot_address + offsetof(struct npu_slot, bases);
 	exec->base_count = graph->base_count;
+	if (s.job->profiled) {
+		exec->profile = npu_buffer_address(s.job->profile);
+		exec->profile_count = graph->info.operations;
+	}
 	return commit(&s, job);
 }
 
@@ -371,6 +520,7 @@ int npu_submit_copy(struct npu_queue *queue, struct npu_buffer *to, uint64_t to_
 	copy->source = npu_buffer_address(from) + from_offset;
 	copy->destination = npu_buffer_address(to) + to_offset;
 	copy->size = size;
+	s.job->transfer_bytes = 2 * size;
 	return commit(&s, job);
 }
 
@@ -400,6 +550,7 @@ int npu_submit_fill(struct npu_queue *queue, struct npu_buffer *buffer, uint64_t
 	fill->destination = npu_buffer_address(buffer) + offset;
 	fill->size = size;
 	fill->pattern = pattern;
+	s.job->transfer_bytes = size;
 	return commit(&s, job);
 }
 
@@ -426,6 +577,7 @@ int npu_submit_packets(struct npu_queue *queue, struct npu_buffer *buffer, uint6
 	ret = keep(&s, buffer);
 	if (ret)
 		return cancel(&s, ret);
+	add_slot_packets(&s);
 	add_command(&s, npu_buffer_address(buffer) + offset, count);
 	return commit(&s, job);
 }

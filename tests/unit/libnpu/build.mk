@@ -2,13 +2,17 @@
 # Copyright The npu authors
 
 libnpu_test := tests/unit/libnpu
+libnpu_fake := $(libnpu_test)/fake_kernel.c $(libnpu_test)/fake_sync.c
+libnpu_rig := $(libnpu_test)/rig.c $(libnpu_test)/graph_builder.c $(libnpu_fake)
 libnpu_test_libs := $(O)/lib/libnpu.a -lsodium
 $(O)/obj/$(libnpu_test)/%.o: CPPFLAGS += -Iuapi -Ilibnpu $(shell pkg-config --cflags libdrm 2>/dev/null)
 $(eval $(call unit_test,libnpu-va,$(libnpu_test)/test_va.c,$(libnpu_test_libs)))
 $(eval $(call unit_test,libnpu-graph,$(libnpu_test)/test_graph.c $(libnpu_test)/graph_builder.c,$(libnpu_test_libs)))
 $(eval $(call unit_test,libnpu-enumerate,$(libnpu_test)/test_enumerate.c,$(libnpu_test_libs)))
-$(eval $(call unit_test,libnpu-device,$(libnpu_test)/test_device.c $(libnpu_test)/fake_kernel.c,$(libnpu_test_libs)))
-$(eval $(call unit_test,libnpu-submit,$(libnpu_test)/test_submit.c $(libnpu_test)/fake_kernel.c $(libnpu_test)/graph_builder.c,$(libnpu_test_libs)))
+$(eval $(call unit_test,libnpu-device,$(libnpu_test)/test_device.c $(libnpu_fake),$(libnpu_test_libs)))
+$(eval $(call unit_test,libnpu-submit,$(libnpu_test)/test_submit.c $(libnpu_rig),$(libnpu_test_libs)))
+$(eval $(call unit_test,libnpu-fences,$(libnpu_test)/test_fences.c $(libnpu_rig),$(libnpu_test_libs)))
+$(eval $(call unit_test,libnpu-profile,$(libnpu_test)/test_profile.c $(libnpu_rig),$(libnpu_test_libs)))
 
 $(O)/obj/$(libnpu_test)/test_symbols.o: CPPFLAGS += -DLIBRARY='"$(O)/lib/libnpu.so.1"'
 $(eval $(call unit_test,libnpu-symbols,$(libnpu_test)/test_symbols.c,-ldl))

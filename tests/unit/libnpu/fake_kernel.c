@@ -1,89 +1,28 @@
 // SPDX-License-Identifier: MIT
 // Copyright The npu authors
-#include "fake_kernel.h"
+#include "fake_model.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <npu/npu_graph.h>
 #include <npu/npu_packet.h>
 
 #include "device.h"
-#include "ioctl.h"
 
 #define PAGE 4096ULL
-#define OBJECTS 4096
 #define VA_START 0x10000ULL
 #define VA_END (1ULL << 30)
 
-struct fence {
-	unsigned int refs;
-	int status; /* 0 pending, 1 done, negative: error */
-	int files[8]; /* eventfds to raise */
-	unsigned int file_count;
-};
-
-enum kind { NONE, BO, VM, QUEUE, SYNCOBJ };
-
-struct mapping {
-	struct mapping *next;
-	uint64_t va;
-	uint64_t size;
-	uint32_t bo;
-	bool readonly;
-};
-
-struct object {
-	enum kind kind;
-	/* BO */
-	uint8_t *memory;
-	uint64_t size;
-	bool visible;
-	/* VM */
-	struct mapping *mappings;
-	/* QUEUE */
-	uint32_t vm;
-	struct drm_npu_queue_get_state state;
-	/* SYNCOBJ */
-	struct fence *fence;
-};
-
-struct job {
-	struct job *next;
-	uint32_t queue;
-	struct drm_npu_command commands[4];
-	uint32_t command_count;
-	struct fence *waits[16];
-	uint32_t wait_count;
-	struct fence *fence;
-};
-
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t signalled;
-	struct object objects[OBJECTS]; /* by handle */
-	unsigned int count, files, open;
-	struct fake_counts counts;
-	struct job *first, **last;
-	bool hold, lost, failed;
-	unsigned int fail_at;
-	int fail_ret, open_ret;
-	struct npu_kernel_driver driver;
-	bool fail_job;
-	uint32_t fail_state, fail_error, fail_op;
-	int fail_job_ret;
-} fake = { .lock = PTHREAD_MUTEX_INITIALIZER, .signalled = PTHREAD_COND_INITIALIZER };
+struct fake fake = { .lock = PTHREAD_MUTEX_INITIALIZER, .signalled = PTHREAD_COND_INITIALIZER };
 
 void fake_reset(void)
 {
 	assert(fake_objects() == 0);
+	fake_forget_descriptors();
 	fake.counts = (struct fake_counts){ 0 };
 	fake.last = &fake.first;
 	fake.hold = fake.lost = fake.fail_job = false;
@@ -137,8 +76,7 @@ bool fake_request_failed(void)
 	return fake.failed;
 }
 
-/* Begins each request: takes the lock on success. */
-static int enter(void)
+int fake_enter(void)
 {
 	int ret = 0;
 
@@ -155,20 +93,20 @@ static int enter(void)
 	return ret;
 }
 
-static int leave(int ret)
+int fake_leave(int ret)
 {
 	pthread_mutex_unlock(&fake.lock);
 	return ret;
 }
 
-static struct object *find(uint32_t handle, enum kind kind)
+struct object *fake_find(uint32_t handle, enum kind kind)
 {
 	if (handle >= OBJECTS || fake.objects[handle].kind != kind)
 		return NULL;
 	return &fake.objects[handle];
 }
 
-static struct object *make(enum kind kind, uint32_t *handle)
+struct object *fake_make(enum kind kind, uint32_t *handle)
 {
 	for (uint32_t i = 1; i < OBJECTS; i++) {
 		if (fake.objects[i].kind)
@@ -182,10 +120,9 @@ static struct object *make(enum kind kind, uint32_t *handle)
 	return NULL;
 }
 
-/* Frees the object; closing works on a lost card too. */
-static struct object take(uint32_t handle, enum kind kind)
+struct object fake_take(uint32_t handle, enum kind kind)
 {
-	struct object *o = find(handle, kind), was;
+	struct object *o = fake_find(handle, kind), was;
 
 	assert(o);
 	was = *o;
@@ -194,37 +131,34 @@ static struct object take(uint32_t handle, enum kind kind)
 	return was;
 }
 
-static void fence_put(struct fence *f)
-{
-	if (!f || --f->refs)
-		return;
-	for (unsigned int i = 0; i < f->file_count; i++)
-		close(f->files[i]);
-	free(f);
-}
-
-static void fence_signal(struct fence *f, int status)
-{
-	const uint64_t one = 1;
-
-	if (f->status)
-		return;
-	f->status = status;
-	for (unsigned int i = 0; i < f->file_count; i++)
-		assert(write(f->files[i], &one, sizeof(one)) == sizeof(one));
-	pthread_cond_broadcast(&fake.signalled);
-}
-
 /* The bytes at @va of a VM; NULL: fault. */
 static uint8_t *translate(uint32_t vm, uint64_t va, uint64_t size, bool write_access)
 {
-	struct object *o = find(vm, VM);
+	struct object *o = fake_find(vm, VM);
 
 	for (struct mapping *m = o->mappings; m; m = m->next)
 		if (va >= m->va && size <= m->size && va - m->va <= m->size - size &&
 		    !(write_access && m->readonly))
-			return find(m->bo, BO)->memory + (va - m->va);
+			return fake_find(m->bo, BO)->memory + (va - m->va);
 	return NULL;
+}
+
+/* Of the one operation. */
+static uint32_t run_profile(uint32_t vm, const struct npu_packet_exec *exec)
+{
+	struct npu_profile_op *profile;
+
+	if (!exec->profile)
+		return NPU_QUEUE_ERROR_NONE;
+	profile = (void *)translate(vm, exec->profile, exec->profile_count * sizeof(*profile), true);
+	if (!profile)
+		return NPU_QUEUE_ERROR_FAULT;
+	assert(exec->profile_count == 1);
+	profile->start_ns = ++fake.clock;
+	profile->end_ns = ++fake.clock;
+	profile->bytes = 48;
+	profile->energy_pj = 1000;
+	return NPU_QUEUE_ERROR_NONE;
 }
 
 /* y = x + w, of the graph of graph_builder.c */
@@ -256,7 +190,7 @@ static uint32_t run_program(uint32_t vm, const struct npu_packet_exec *exec)
 		return NPU_QUEUE_ERROR_FAULT;
 	for (uint32_t i = 0; i < t[0].extent[1]; i++)
 		y[i] = a[i] + b[i];
-	return NPU_QUEUE_ERROR_NONE;
+	return run_profile(vm, exec);
 }
 
 static uint32_t run_copy(uint32_t vm, const struct npu_packet_copy *copy)
@@ -293,6 +227,11 @@ static uint32_t run_packet(uint32_t vm, const uint8_t *packet)
 		if (to)
 			__atomic_store_n((uint64_t *)to, signal->value, __ATOMIC_RELEASE);
 		return to ? NPU_QUEUE_ERROR_NONE : NPU_QUEUE_ERROR_FAULT;
+	case NPU_PACKET_TIMESTAMP:
+		to = translate(vm, signal->address, 8, true);
+		if (to)
+			*(uint64_t *)to = ++fake.clock;
+		return to ? NPU_QUEUE_ERROR_NONE : NPU_QUEUE_ERROR_FAULT;
 	default:
 		return NPU_QUEUE_ERROR_PACKET;
 	}
@@ -300,12 +239,12 @@ static uint32_t run_packet(uint32_t vm, const uint8_t *packet)
 
 static void run_job(struct job *job)
 {
-	struct object *queue = find(job->queue, QUEUE);
+	struct object *queue = fake_find(job->queue, QUEUE);
 	uint32_t error = NPU_QUEUE_ERROR_NONE;
 	int ret = 1;
 
 	if (!queue || queue->state.state) {
-		fence_signal(job->fence, -ECANCELED);
+		fake_fence_signal(job->fence, -ECANCELED);
 		return;
 	}
 	if (fake.fail_job) {
@@ -314,7 +253,7 @@ static void run_job(struct job *job)
 		queue->state.error = fake.fail_error;
 		queue->state.error_op = fake.fail_op;
 		queue->state.error_va = 0xdead000;
-		fence_signal(job->fence, fake.fail_job_ret);
+		fake_fence_signal(job->fence, fake.fail_job_ret);
 		return;
 	}
 	for (uint32_t c = 0; !error && c < job->command_count; c++) {
@@ -333,43 +272,49 @@ static void run_job(struct job *job)
 		queue->state.jobs++;
 		queue->state.busy_ns += 10;
 	}
-	fence_signal(job->fence, ret);
+	fake_fence_signal(job->fence, ret);
 }
 
 static void free_job(struct job *job)
 {
 	for (uint32_t i = 0; i < job->wait_count; i++)
-		fence_put(job->waits[i]);
-	fence_put(job->fence);
+		fake_fence_put(job->waits[i]);
+	fake_fence_put(job->fence);
 	free(job);
 }
 
-/* Whatever can run, does; in the order of submission for each queue. */
+static bool is_ready(const struct job *job)
+{
+	for (uint32_t i = 0; i < job->wait_count; i++)
+		if (!job->waits[i]->status)
+			return false;
+	for (const struct job *before = fake.first; before != job; before = before->next)
+		if (before->queue == job->queue)
+			return false;
+	return true;
+}
+
+/*
+ * Whatever can run, does. The newest goes first, so that jobs of several
+ * queues are in the order of submission only if something sees to it.
+ */
 static void run_jobs(void)
 {
-	struct job **at = &fake.first;
+	struct job **at, **newest, *job;
 
-	while (*at) {
-		struct job *job = *at;
-		bool ready = true;
-
-		for (uint32_t i = 0; i < job->wait_count; i++)
-			ready = ready && job->waits[i]->status;
-		for (struct job *before = fake.first; before != job; before = before->next)
-			ready = ready && before->queue != job->queue;
-		if (!ready) {
-			at = &job->next;
-			continue;
+	do {
+		newest = NULL;
+		for (at = &fake.first; *at; at = &(*at)->next)
+			if (is_ready(*at))
+				newest = at;
+		if (newest) {
+			job = *newest;
+			*newest = job->next;
+			run_job(job);
+			free_job(job);
 		}
-		*at = job->next;
-		if (!*at)
-			fake.last = at;
-		run_job(job);
-		free_job(job);
-		at = &fake.first; /* it may have been waited for */
-	}
-	for (fake.last = &fake.first; *fake.last; fake.last = &(*fake.last)->next)
-		;
+	} while (newest);
+	fake.last = at;
 }
 
 void fake_hold(bool hold)
@@ -399,7 +344,7 @@ static void end_jobs(uint32_t queue, int ret)
 			continue;
 		}
 		*at = job->next;
-		fence_signal(job->fence, ret);
+		fake_fence_signal(job->fence, ret);
 		free_job(job);
 	}
 	fake.last = at;
@@ -433,13 +378,13 @@ int fake_open(struct npu_device **device, struct npu_error *error)
 
 int npu_kernel_open(const char *node)
 {
-	int ret = enter();
+	int ret = fake_enter();
 
 	if (ret)
 		return ret;
 	if (!fake.open_ret)
 		fake.open++;
-	return leave(fake.open_ret ? fake.open_ret : 1000);
+	return fake_leave(fake.open_ret ? fake.open_ret : 1000);
 }
 
 void npu_kernel_close(int fd)
@@ -452,12 +397,12 @@ void npu_kernel_close(int fd)
 
 int npu_kernel_driver(int fd, struct npu_kernel_driver *driver)
 {
-	int ret = enter();
+	int ret = fake_enter();
 
 	if (ret)
 		return ret;
 	*driver = fake.driver;
-	return leave(0);
+	return fake_leave(0);
 }
 
 int npu_kernel_query(int fd, uint32_t type, void *data, uint32_t size)
@@ -486,47 +431,47 @@ int npu_kernel_query(int fd, uint32_t type, void *data, uint32_t size)
 		[DRM_NPU_QUERY_TIME] = { &now, sizeof(now) },
 		[DRM_NPU_QUERY_TELEMETRY] = { &telemetry, sizeof(telemetry) },
 	};
-	int ret = enter();
+	int ret = fake_enter();
 
 	if (ret)
 		return ret;
 	memcpy(data, answers[type].data, size < answers[type].size ? size : answers[type].size);
-	return leave((int)answers[type].size);
+	return fake_leave((int)answers[type].size);
 }
 
 int npu_kernel_bo_create(int fd, uint64_t *size, uint32_t placement, uint32_t flags, uint32_t vm,
 			 uint32_t *handle)
 {
 	struct object *o;
-	int ret = enter();
+	int ret = fake_enter();
 
 	if (ret)
 		return ret;
-	assert(find(vm, VM));
+	assert(fake_find(vm, VM));
 	*size = (*size + PAGE - 1) & ~(PAGE - 1);
 	if (placement == DRM_NPU_MEMORY_DEVICE && *size > (1 << 20) - 8192)
-		return leave(-ENOSPC);
-	o = make(BO, handle);
+		return fake_leave(-ENOSPC);
+	o = fake_make(BO, handle);
 	if (!o)
-		return leave(-ENOMEM);
+		return fake_leave(-ENOMEM);
 	o->memory = aligned_alloc(PAGE, *size);
 	memset(o->memory, 0, *size);
 	o->size = *size;
 	o->visible = flags & DRM_NPU_BO_CPU_VISIBLE;
-	return leave(0);
+	return fake_leave(0);
 }
 
 int npu_kernel_bo_map(int fd, uint32_t handle, uint64_t size, void **address)
 {
-	int ret = enter();
+	int ret = fake_enter();
 
 	if (ret)
 		return ret;
-	assert(find(handle, BO)->visible && find(handle, BO)->size == size);
+	assert(fake_find(handle, BO)->visible && fake_find(handle, BO)->size == size);
 	fake.files++;
 	fake.counts.objects_made++;
-	*address = find(handle, BO)->memory;
-	return leave(0);
+	*address = fake_find(handle, BO)->memory;
+	return fake_leave(0);
 }
 
 void npu_kernel_bo_unmap(void *address, uint64_t size)
@@ -539,17 +484,17 @@ void npu_kernel_bo_unmap(void *address, uint64_t size)
 void npu_kernel_bo_close(int fd, uint32_t handle)
 {
 	pthread_mutex_lock(&fake.lock);
-	free(take(handle, BO).memory);
+	free(fake_take(handle, BO).memory);
 	pthread_mutex_unlock(&fake.lock);
 }
 
 int npu_kernel_vm_create(int fd, uint32_t *vm)
 {
-	int ret = enter();
+	int ret = fake_enter();
 
 	if (ret)
 		return ret;
-	return leave(make(VM, vm) ? 0 : -ENOSPC);
+	return fake_leave(fake_make(VM, vm) ? 0 : -ENOSPC);
 }
 
 void npu_kernel_vm_destroy(int fd, uint32_t vm)
@@ -557,7 +502,7 @@ void npu_kernel_vm_destroy(int fd, uint32_t vm)
 	struct mapping *m, *next;
 
 	pthread_mutex_lock(&fake.lock);
-	for (m = take(vm, VM).mappings; m; m = next) {
+	for (m = fake_take(vm, VM).mappings; m; m = next) {
 		next = m->next;
 		free(m);
 	}
@@ -567,28 +512,28 @@ void npu_kernel_vm_destroy(int fd, uint32_t vm)
 int npu_kernel_vm_map(int fd, uint32_t vm, uint32_t bo, uint64_t va, uint64_t size, uint32_t flags)
 {
 	struct mapping *m;
-	int ret = enter();
+	int ret = fake_enter();
 
 	if (ret)
 		return ret;
 	/* Address 0, overlaps and odd sizes are the library's bugs. */
-	assert(va && va % PAGE == 0 && size && size == find(bo, BO)->size && va + size <= VA_END);
-	for (m = find(vm, VM)->mappings; m; m = m->next)
+	assert(va && va % PAGE == 0 && size && size == fake_find(bo, BO)->size && va + size <= VA_END);
+	for (m = fake_find(vm, VM)->mappings; m; m = m->next)
 		assert(va + size <= m->va || m->va + m->size <= va);
 	m = malloc(sizeof(*m));
-	*m = (struct mapping){ find(vm, VM)->mappings, va, size, bo,
+	*m = (struct mapping){ fake_find(vm, VM)->mappings, va, size, bo,
 			       flags & DRM_NPU_VM_MAP_READONLY };
-	find(vm, VM)->mappings = m;
-	return leave(0);
+	fake_find(vm, VM)->mappings = m;
+	return fake_leave(0);
 }
 
 int npu_kernel_vm_unmap(int fd, uint32_t vm, uint64_t va, uint64_t size)
 {
 	struct mapping **at, *m;
 
-	/* Not enter(): a failure here would leave a stale mapping in the model. */
+	/* Not fake_enter(): a failure here would leave a stale mapping in the model. */
 	pthread_mutex_lock(&fake.lock);
-	for (at = &find(vm, VM)->mappings; (m = *at); at = &m->next) {
+	for (at = &fake_find(vm, VM)->mappings; (m = *at); at = &m->next) {
 		if (m->va != va)
 			continue;
 		assert(m->size == size);
@@ -596,16 +541,16 @@ int npu_kernel_vm_unmap(int fd, uint32_t vm, uint64_t va, uint64_t size)
 		free(m);
 		break;
 	}
-	return leave(fake.lost ? -ENODEV : 0);
+	return fake_leave(fake.lost ? -ENODEV : 0);
 }
 
 int npu_kernel_vm_state(int fd, struct drm_npu_vm_get_state *state)
 {
-	int ret = enter();
+	int ret = fake_enter();
 
 	if (ret)
 		return ret;
-	assert(find(state->vm, VM));
+	assert(fake_find(state->vm, VM));
 	for (uint32_t i = 1; i < OBJECTS; i++) {
 		const struct object *o = &fake.objects[i];
 
@@ -617,30 +562,30 @@ int npu_kernel_vm_state(int fd, struct drm_npu_vm_get_state *state)
 		state->fault_va = o->state.error_va;
 		state->fault_info = 0x101;
 	}
-	return leave(0);
+	return fake_leave(0);
 }
 
 int npu_kernel_queue_create(int fd, uint32_t vm, uint32_t priority, uint32_t *queue)
 {
 	struct object *o;
-	int ret = enter();
+	int ret = fake_enter();
 
 	if (ret)
 		return ret;
 	if (priority >= DRM_NPU_PRIORITY_HIGH)
-		return leave(-EACCES);
-	assert(find(vm, VM));
-	o = make(QUEUE, queue);
+		return fake_leave(-EACCES);
+	assert(fake_find(vm, VM));
+	o = fake_make(QUEUE, queue);
 	if (!o)
-		return leave(-ENOSPC);
+		return fake_leave(-ENOSPC);
 	o->vm = vm;
-	return leave(0);
+	return fake_leave(0);
 }
 
 void npu_kernel_queue_destroy(int fd, uint32_t queue)
 {
 	pthread_mutex_lock(&fake.lock);
-	take(queue, QUEUE);
+	fake_take(queue, QUEUE);
 	end_jobs(queue, -ECANCELED);
 	pthread_mutex_unlock(&fake.lock);
 }
@@ -648,13 +593,36 @@ void npu_kernel_queue_destroy(int fd, uint32_t queue)
 int npu_kernel_queue_state(int fd, struct drm_npu_queue_get_state *state)
 {
 	uint32_t handle = state->queue;
-	int ret = enter();
+	int ret = fake_enter();
 
 	if (ret)
 		return ret;
-	*state = find(handle, QUEUE)->state;
+	*state = fake_find(handle, QUEUE)->state;
 	state->queue = handle;
-	return leave(0);
+	return fake_leave(0);
+}
+
+static int attach(struct job *job, const struct drm_npu_sync *sync)
+{
+	struct object *o = fake_find(sync->handle, SYNCOBJ);
+	struct fence *fence;
+
+	assert(o);
+	if (sync->flags == DRM_NPU_SYNC_SIGNAL && sync->point) {
+		fake_add_point(o->syncobj, sync->point, job->fence);
+	} else if (sync->flags == DRM_NPU_SYNC_SIGNAL) {
+		fake_fence_put(o->syncobj->fence);
+		o->syncobj->fence = job->fence;
+		job->fence->refs++;
+	} else {
+		fence = sync->point ? fake_point_fence(o->syncobj, sync->point) : o->syncobj->fence;
+		if (!fence)
+			return -EINVAL;
+		assert(job->wait_count < 16);
+		fence->refs++;
+		job->waits[job->wait_count++] = fence;
+	}
+	return 0;
 }
 
 int npu_kernel_exec(int fd, uint32_t queue, const struct drm_npu_command *commands,
@@ -662,112 +630,31 @@ int npu_kernel_exec(int fd, uint32_t queue, const struct drm_npu_command *comman
 {
 	struct object *o;
 	struct job *job;
-	int ret = enter();
+	int ret = fake_enter();
 
 	if (ret)
 		return ret;
-	o = find(queue, QUEUE);
+	o = fake_find(queue, QUEUE);
 	assert(o && command_count && command_count <= 4);
 	fake.counts.execs++;
 	if (o->state.state)
-		return leave(-ECANCELED);
+		return fake_leave(-ECANCELED);
 	job = calloc(1, sizeof(*job));
 	job->queue = queue;
 	memcpy(job->commands, commands, command_count * sizeof(*commands));
 	job->command_count = command_count;
 	job->fence = calloc(1, sizeof(*job->fence));
 	job->fence->refs = 1;
-	for (uint32_t i = 0; i < sync_count; i++) {
-		struct object *s = find(syncs[i].handle, SYNCOBJ);
-
-		assert(s && !syncs[i].point);
-		if (syncs[i].flags == DRM_NPU_SYNC_SIGNAL) {
-			fence_put(s->fence);
-			s->fence = job->fence;
-			job->fence->refs++;
-		} else {
-			assert(s->fence && job->wait_count < 16);
-			s->fence->refs++;
-			job->waits[job->wait_count++] = s->fence;
-		}
+	for (uint32_t i = 0; !ret && i < sync_count; i++)
+		ret = attach(job, &syncs[i]);
+	if (ret) {
+		free_job(job);
+		return fake_leave(ret);
 	}
 	*fake.last = job;
 	fake.last = &job->next;
 	if (!fake.hold)
 		run_jobs();
-	return leave(0);
+	return fake_leave(0);
 }
 
-int npu_kernel_syncobj_create(int fd, uint32_t *handle)
-{
-	int ret = enter();
-
-	if (ret)
-		return ret;
-	return leave(make(SYNCOBJ, handle) ? 0 : -ENOMEM);
-}
-
-void npu_kernel_syncobj_destroy(int fd, uint32_t handle)
-{
-	pthread_mutex_lock(&fake.lock);
-	fence_put(take(handle, SYNCOBJ).fence);
-	pthread_mutex_unlock(&fake.lock);
-}
-
-int npu_kernel_syncobj_wait(int fd, uint32_t handle, int64_t deadline_ns)
-{
-	struct fence *f;
-	int ret = enter();
-
-	if (ret)
-		return ret;
-	fake.counts.waits++;
-	f = find(handle, SYNCOBJ)->fence;
-	f->refs++;
-	while (!f->status && !ret) {
-		struct timespec now, until;
-		int64_t ns;
-
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		ns = now.tv_sec * 1000000000LL + now.tv_nsec;
-		if (ns >= deadline_ns) {
-			ret = -ETIME;
-			break;
-		}
-		/* Look again each millisecond: the condition knows the other clock only. */
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += 1000000;
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_sec++;
-			until.tv_nsec -= 1000000000;
-		}
-		pthread_cond_timedwait(&fake.signalled, &fake.lock, &until);
-		if (fake.lost)
-			ret = -ENODEV;
-	}
-	fence_put(f);
-	return leave(ret);
-}
-
-int npu_kernel_syncobj_export(int fd, uint32_t handle)
-{
-	struct fence *f;
-	int file, ret = enter();
-
-	if (ret)
-		return ret;
-	f = find(handle, SYNCOBJ)->fence;
-	assert(f && f->file_count < 8);
-	file = eventfd(f->status ? 1 : 0, EFD_CLOEXEC);
-	f->files[f->file_count++] = dup(file);
-	return leave(file);
-}
-
-int npu_kernel_syncobj_status(int fd, uint32_t handle)
-{
-	int ret = enter();
-
-	if (ret)
-		return ret;
-	return leave(find(handle, SYNCOBJ)->fence->status);
-}
