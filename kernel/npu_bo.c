@@ -50,6 +50,7 @@ static void npu_bo_destroy(struct ttm_buffer_object *ttm)
 {
 	struct npu_bo *bo = to_npu_bo(ttm);
 
+	npu_budget_uncharge(to_npu_device(ttm->base.dev), bo->placement, ttm->base.size);
 	drm_gem_object_release(&ttm->base);
 	if (bo->vm_resv)
 		drm_gem_object_put(bo->vm_resv);
@@ -89,9 +90,13 @@ static struct npu_bo *npu_bo_create(struct npu_device *ndev, u64 size, u32 place
 	u32 align = size >= NPU_LARGE_PAGE_SIZE ? NPU_LARGE_PAGE_SIZE >> PAGE_SHIFT : 1;
 	int ret;
 
-	bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
-	if (!bo)
+	if (!npu_budget_charge(ndev, placement_mask, size))
 		return ERR_PTR(-ENOMEM);
+	bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
+	if (!bo) {
+		ret = -ENOMEM;
+		goto uncharge;
+	}
 	bo->placement = placement_mask;
 	bo->flags = flags;
 	bo->ttm.base.funcs = &npu_bo_funcs;
@@ -103,7 +108,7 @@ static struct npu_bo *npu_bo_create(struct npu_device *ndev, u64 size, u32 place
 		if (ret) {
 			drm_gem_object_put(bo->vm_resv);
 			kfree(bo);
-			return ERR_PTR(ret);
+			goto uncharge;
 		}
 	}
 	drm_gem_private_object_init(&ndev->drm, &bo->ttm.base, size);
@@ -118,6 +123,10 @@ static struct npu_bo *npu_bo_create(struct npu_device *ndev, u64 size, u32 place
 	}
 	dma_resv_unlock(bo->ttm.base.resv);
 	return bo;
+
+uncharge:
+	npu_budget_uncharge(ndev, placement_mask, size);
+	return ERR_PTR(ret);
 }
 
 int npu_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
@@ -153,7 +162,7 @@ int npu_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *fil
 		npu_vm_put(vm);
 	if (IS_ERR(bo)) {
 		ret = PTR_ERR(bo);
-		/* TTM says ENOMEM for both; system memory has not run out here. */
+		/* TTM says ENOMEM for both; the card's memory is full, and its overflow. */
 		if (ret == -ENOMEM && args->placement == DRM_NPU_MEMORY_DEVICE)
 			ret = -ENOSPC;
 		return ret;

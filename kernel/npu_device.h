@@ -44,6 +44,7 @@
 #include "abi/npu_regs.h"
 #include "compat/npu_compat.h"
 #include "npu_admin.h"
+#include "npu_budget.h"
 
 #ifdef __BIG_ENDIAN
 #error "the card is little endian, and so is this driver"
@@ -120,6 +121,7 @@ struct npu_device {
 
 	struct mutex quota_lock;	/* guards the life of quotas */
 	struct xarray quotas;	/* user to struct npu_quota */
+	struct npu_budget budget;	/* npu_budget.c has its lock */
 
 	struct mutex fault_lock;	/* one reader of the fault registers */
 	struct mutex time_lock;	/* one reader of the time registers */
