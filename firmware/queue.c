@@ -42,8 +42,10 @@ static bool args_valid(const struct npu_admin_queue_create_args *a)
 	       !(a->ring_va % NPU_PAGE_SIZE) && !(a->control_va % NPU_PAGE_SIZE) &&
 	       a->ring_shift >= NPU_RING_SHIFT_MIN && a->ring_shift <= NPU_RING_SHIFT_MAX &&
 	       a->ring_va < end && ring_size <= end - a->ring_va && a->control_va < end &&
-	       !(a->flags & ~(uint32_t)NPU_QUEUE_PRIVILEGED) && a->vector < NPU_MSIX_VECTORS &&
-	       a->priority <= NPU_QUEUE_PRIORITY_REALTIME && !a->mbz;
+	       !(a->flags & ~(uint32_t)(NPU_QUEUE_PRIVILEGED | NPU_QUEUE_SUSPENDED)) && a->vector < NPU_MSIX_VECTORS &&
+	       a->priority <= NPU_QUEUE_PRIORITY_REALTIME && a->call < NPU_CALL_MAX &&
+	       /* Its doorbell is zero, and is read when it runs. */
+	       (a->flags & NPU_QUEUE_SUSPENDED || (!a->head && !a->call));
 }
 
 static uint32_t slice(uint32_t us)
@@ -68,16 +70,19 @@ uint8_t queue_create(const struct npu_admin_queue_create_args *a)
 		return NPU_ADMIN_STATUS_EXISTS;
 	*q = (struct queue){
 		.exists = true, .priority = a->priority, .ring_shift = a->ring_shift,
-		.slot = NO_SLOT, .place = PLACE_OUT, .state = NPU_QUEUE_STATE_ACTIVE,
+		.slot = NO_SLOT, .place = PLACE_OUT,
+		.state = a->flags & NPU_QUEUE_SUSPENDED ? NPU_QUEUE_STATE_SUSPENDED :
+							  NPU_QUEUE_STATE_ACTIVE,
 		.vector = a->vector, .context = a->context, .flags = a->flags,
 		.slice_us = slice(a->time_slice_us),
-		.ring = a->ring_va, .control = a->control_va,
+		.ring = a->ring_va, .control = a->control_va, .head = a->head, .call = a->call,
 	};
 	context_hold(a->context);
 	count++;
 	hal_write(NPU_MG_DB_QUEUE, a->queue);
 	hal_write(NPU_MG_DB_CMD, NPU_MG_DB_CLEAR);
-	scheduler_add(a->queue);
+	if (q->state == NPU_QUEUE_STATE_ACTIVE)
+		scheduler_add(a->queue);
 	return NPU_ADMIN_STATUS_OK;
 }
 
@@ -101,10 +106,12 @@ static void fill(uint32_t number, struct npu_admin_queue_result *r)
 	r->state = q->state;
 	r->error = q->error;
 	r->progress = q->progress;
+	r->call = q->call;
 	if (q->slot != NO_SLOT) {
 		const uint32_t slot = NPU_MG_SLOT(q->slot);
 
 		r->head = hal_read64(slot + NPU_MG_SLOT_HEAD_LO);
+		r->call = hal_read(slot + NPU_MG_SLOT_CALL);
 		r->busy_ns += hal_read64(slot + NPU_MG_SLOT_BUSY_LO);
 		r->energy_nj += hal_read64(slot + NPU_MG_SLOT_ENERGY_LO);
 		r->progress += hal_read(slot + NPU_MG_SLOT_PROGRESS);

@@ -236,7 +236,7 @@ static void retire(struct command_processor *cp, struct slot *s)
 	const uint32_t vector = (s->loaded.config & NPU_MG_SLOT_VECTOR_MASK) >> 8;
 	struct mmu_window window;
 	struct mmu_fault fault;
-	uint64_t armed;
+	uint64_t armed[2];
 
 	s->progress++;
 	cp->packets++;
@@ -250,9 +250,11 @@ static void retire(struct command_processor *cp, struct slot *s)
 			 __ATOMIC_RELAXED);
 	/* In one order with the producer's barrier between arming and looking again. */
 	__atomic_store_n(&control->head, s->head, __ATOMIC_SEQ_CST);
-	armed = __atomic_load_n(&control->event, __ATOMIC_SEQ_CST);
+	armed[0] = __atomic_load_n(&control->event, __ATOMIC_SEQ_CST);
+	armed[1] = __atomic_load_n(&control->driver_event, __ATOMIC_SEQ_CST);
 	control_unmap(cp, s, &window);
-	if (vector && old < armed && armed <= s->head)
+	if (vector && ((old < armed[0] && armed[0] <= s->head) ||
+		       (old < armed[1] && armed[1] <= s->head)))
 		card_irq(cp->card, vector);
 }
 

@@ -82,6 +82,7 @@ struct npu_admin_context_args {	/* CONTEXT_CREATE, CONTEXT_DESTROY */
 #define NPU_QUEUE_PRIORITY_REALTIME	3
 
 #define NPU_QUEUE_PRIVILEGED		0x00000001	/* see npu_mmu.h */
+#define NPU_QUEUE_SUSPENDED		0x00000002	/* starts suspended: RESUME lets it run */
 
 #define NPU_RING_SHIFT_MIN		4	/* log2 of packets in a ring */
 #define NPU_RING_SHIFT_MAX		16
@@ -96,7 +97,8 @@ struct npu_admin_queue_create_args {
 	__u8 ring_shift;
 	__u8 priority;
 	__u32 time_slice_us;	/* 1000 .. 1000000, brought into that range; 0 = 5000 */
-	__u32 mbz;
+	__u32 call;		/* SUSPENDED: where it goes on, as in the result below; else 0 */
+	__u64 head;
 };
 
 /* QUEUE_DESTROY, _SUSPEND, _RESUME, _KILL, _QUERY. KILL and DESTROY stop the
@@ -115,6 +117,8 @@ struct npu_admin_queue_result {	/* of each command on a queue but CREATE and DES
 	__u32 state;		/* NPU_QUEUE_STATE_* (npu_packet.h) */
 	__u32 error;		/* NPU_QUEUE_ERROR_* (npu_packet.h) */
 	__u64 progress;		/* steps done; changes whenever the queue gets on */
+	__u32 call;		/* packets done of the CALL at head */
+	__u32 mbz;
 };
 
 struct npu_admin_tlb_args {

@@ -140,9 +140,10 @@ struct npu_packet_call {
  * barrier; read the doorbell once more.
  *
  * Interrupt: the card, after it retires packets: store head (release); full
- * barrier; load event; raise the queue's vector if old head < event <= head.
- * The producer: store event; full barrier; look at the fence again, then
- * sleep.
+ * barrier; load both events; raise the queue's vector if for one of them
+ * old head < event <= head. The producer: store its event; full barrier; look
+ * at the fence again, then sleep. The second event is the driver's, where a
+ * process has the first.
  */
 struct npu_queue_control {
 	__u64 head;		/* packets retired: their slots are free */
@@ -157,7 +158,8 @@ struct npu_queue_control {
 	__u32 need_wake;
 	__u32 mbz0;
 	__u64 event;		/* producer's line starts here, offset 64 */
-	__u64 mbz1[7];
+	__u64 driver_event;
+	__u64 mbz1[6];
 };
 
 #define NPU_QUEUE_STATE_NONE		0

@@ -157,6 +157,13 @@ static void interrupts_at_the_event_index_only(void **state)
 	assert_false(host_irq_fired(h, 2, 20));
 	host_submit(h, nop);
 	assert_true(host_irq_fired(h, 2, 1000));
+	/* The driver's event, beside the process's. */
+	h->control->driver_event = h->queue_tail + 2;
+	host_submit(h, nop);
+	assert_true(host_wait(h));
+	assert_false(host_irq_fired(h, 2, 20));
+	host_submit(h, nop);
+	assert_true(host_irq_fired(h, 2, 1000));
 }
 
 static void copies_between_system_and_device_memory(void **state)

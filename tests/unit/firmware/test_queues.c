@@ -44,9 +44,12 @@ static void create_arguments_are_checked(void **state)
 		{ FIELD(priority), 3, NPU_ADMIN_STATUS_OK },
 		{ FIELD(vector), NPU_MSIX_VECTORS, NPU_ADMIN_STATUS_INVALID },
 		{ FIELD(vector), NPU_MSIX_VECTORS - 1, NPU_ADMIN_STATUS_OK },
-		{ FIELD(flags), 2, NPU_ADMIN_STATUS_INVALID },
+		{ FIELD(flags), 4, NPU_ADMIN_STATUS_INVALID },
+		{ FIELD(flags), NPU_QUEUE_SUSPENDED, NPU_ADMIN_STATUS_OK },
 		{ FIELD(flags), NPU_QUEUE_PRIVILEGED, NPU_ADMIN_STATUS_OK },
-		{ FIELD(mbz), 1, NPU_ADMIN_STATUS_INVALID },
+		/* An active queue begins at the beginning. */
+		{ FIELD(head), 1, NPU_ADMIN_STATUS_INVALID },
+		{ FIELD(call), 1, NPU_ADMIN_STATUS_INVALID },
 		{ FIELD(queue), NPU_QUEUES_MAX - 1, NPU_ADMIN_STATUS_OK },
 	};
 	const struct npu_admin_context_args context = { .context = 1, .root = 0x1000 };
@@ -92,6 +95,40 @@ static void a_new_owner_finds_an_empty_doorbell(void **state)
 	assert_int_equal(model_queue_command(NPU_ADMIN_QUEUE_DESTROY, 4), NPU_ADMIN_STATUS_OK);
 	assert_int_equal(model.queues[4].tail, 0);
 	assert_false(model.queues[4].watched);
+}
+
+static void a_queue_goes_on_where_another_stood(void **state)
+{
+	struct npu_admin_queue_create_args args = {
+		.queue = 6, .context = 1, .ring_va = 0x1000, .control_va = 0x3000, .ring_shift = 7,
+		.flags = NPU_QUEUE_SUSPENDED, .head = 0x100000002, .call = NPU_CALL_MAX,
+	};
+	const struct npu_admin_context_args context = { .context = 1, .root = 0x1000 };
+	int slot;
+
+	assert_int_equal(model_admin(NPU_ADMIN_CONTEXT_CREATE, &context, sizeof(context)), 0);
+	assert_int_equal(model_admin(NPU_ADMIN_QUEUE_CREATE, &args, sizeof(args)),
+			 NPU_ADMIN_STATUS_INVALID);
+	args.call = 7;
+	assert_int_equal(model_admin(NPU_ADMIN_QUEUE_CREATE, &args, sizeof(args)), 0);
+	assert_int_equal(model_queue_command(NPU_ADMIN_QUEUE_QUERY, 6), 0);
+	assert_int_equal(model_result().state, NPU_QUEUE_STATE_SUSPENDED);
+	assert_true(model_result().head == args.head && model_result().call == 7);
+	/* Its doorbell reads 0, and nobody looks at it. */
+	model_run(300 * MS);
+	assert_int_equal(model.queues[6].loads, 0);
+	model.queues[6].tail = args.head;
+	model_load(6, LOAD_BUSY);
+	model_run(300 * MS);
+	assert_int_equal(model.queues[6].loads, 0);
+	assert_int_equal(model_queue_command(NPU_ADMIN_QUEUE_RESUME, 6), 0);
+	model_run(5 * MS);
+	slot = model_slot_of(6);
+	assert_true(slot >= 0);
+	assert_int_equal(model.slots[slot].reg[NPU_MG_SLOT_HEAD_LO / 4], 2);
+	assert_int_equal(model.slots[slot].reg[NPU_MG_SLOT_HEAD_HI / 4], 1);
+	assert_int_equal(model.slots[slot].reg[NPU_MG_SLOT_CALL / 4], 7);
+	assert_int_equal(model_queue_command(NPU_ADMIN_QUEUE_DESTROY, 6), 0);
 }
 
 /* The places a queue can be in when a command comes. */
@@ -480,6 +517,7 @@ int main(void)
 		T(create_arguments_are_checked),
 		T(commands_on_queues_that_do_not_exist),
 		T(a_new_owner_finds_an_empty_doorbell),
+		T(a_queue_goes_on_where_another_stood),
 		T(suspend_and_resume_in_every_state),
 		T(kill_in_every_state),
 		T(destroy_in_every_state),
