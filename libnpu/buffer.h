@@ -4,23 +4,28 @@
 #define LIBNPU_BUFFER_H
 
 #include "context.h"
-
-/* Not in npu.h: the card may only read it. */
-#define NPU_BUFFER_CARD_READONLY 0x80000000
+#include "object.h"
 
 struct npu_buffer {
 	atomic_uint refs;
 	struct npu_context *context;
-	uint64_t size;
-	uint32_t handle;
+	struct npu_object *object;
 	uint32_t flags;
 	struct npu_va_range range;
-	pthread_mutex_t lock;
-	void *map; /* NULL until it is asked for; guarded by lock */
 };
 
-/* npu_buffer_make() - npu_buffer_create() with internal flags too. */
-int npu_buffer_make(struct npu_context *context, uint64_t size, uint32_t flags,
-		    struct npu_buffer **buffer, struct npu_error *error);
+/*
+ * npu_buffer_of_object() - map @object in @context. Takes over the caller's
+ * reference to it, also on an error.
+ */
+int npu_buffer_of_object(struct npu_context *context, struct npu_object *object, uint32_t flags,
+			 struct npu_buffer **buffer, struct npu_error *error);
+
+/*
+ * npu_buffer_fail() - that memory of @size bytes could not be had: says how
+ * full the card is if that is the reason. Returns @ret.
+ */
+int npu_buffer_fail(struct npu_device *device, uint64_t size, int ret,
+		    struct npu_error *error);
 
 #endif

@@ -4,8 +4,8 @@
 # libnpu.a, of which only the tests know, leaves the kernel out (ioctl.c), so
 # that they can put a model of it there.
 libnpu_core_src := $(addprefix libnpu/,buffer.c context.c device.c enumerate.c error.c graph.c \
-	graph_check.c graph_elf.c graph_source.c job.c model.c profile.c queue.c run.c \
-	submit.c timeline.c type.c va.c)
+	graph_check.c graph_elf.c graph_source.c job.c log.c model.c object.c profile.c queue.c \
+	run.c submit.c timeline.c type.c va.c weights.c)
 libnpu_src := $(libnpu_core_src) libnpu/ioctl.c
 libnpu_libs := -ldrm -lsodium
 

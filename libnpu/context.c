@@ -30,6 +30,7 @@ int npu_context_create(struct npu_device *device, struct npu_context **context,
 	atomic_init(&c->refs, 1);
 	npu_va_init(&c->va, device->info.va_start, device->info.va_end);
 	c->device = npu_device_ref(device);
+	npu_log(device, NPU_LOG_DEBUG, "context %u: created", c->vm);
 	*context = c;
 	return 0;
 }
@@ -44,6 +45,7 @@ void npu_context_unref(struct npu_context *context)
 {
 	if (!context || !npu_ref_put(&context->refs))
 		return;
+	npu_log(context->device, NPU_LOG_DEBUG, "context %u: destroyed", context->vm);
 	npu_kernel_vm_destroy(context->device->fd, context->vm);
 	npu_va_fini(&context->va);
 	npu_device_unref(context->device);

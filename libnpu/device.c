@@ -18,9 +18,11 @@
 /* The interface that ioctl.c speaks; minor versions only add. */
 #define DRIVER_MAJOR 1
 
+#define KNOWN_CAPABILITIES (DRM_NPU_CAP_WAKE_PAGES | DRM_NPU_CAP_ECC)
+
 #define UDEV_RULE "60-npu.rules"
 
-int npu_device_fail(const struct npu_device *device, struct npu_error *error, int ret,
+int npu_device_fail(struct npu_device *device, struct npu_error *error, int ret,
 		    const char *what, ...)
 {
 	char text[NPU_ERROR_SIZE];
@@ -29,6 +31,8 @@ int npu_device_fail(const struct npu_device *device, struct npu_error *error, in
 	va_start(args, what);
 	vsnprintf(text, sizeof(text), what, args);
 	va_end(args);
+	if (ret == -ENODEV && !atomic_exchange(&device->lost, true))
+		npu_log(device, NPU_LOG_ERROR, "the card at %s was lost or reset", device->info.bdf);
 	if (ret == -ENODEV)
 		return npu_fail(error, ret,
 				"%s: the card at %s was lost or reset since it was opened; "
@@ -181,8 +185,10 @@ static int query_memory(int fd, struct npu_memory_info *memory, uint32_t *page_s
 	return 0;
 }
 
-static int query_identity(int fd, struct npu_device_info *info)
+static int query_identity(struct npu_device *device)
 {
+	struct npu_device_info *info = &device->info;
+	int fd = device->fd;
 	struct drm_npu_query_device d = { 0 };
 	struct npu_memory_info memory;
 	int ret;
@@ -198,6 +204,7 @@ static int query_identity(int fd, struct npu_device_info *info)
 	info->serial = d.serial;
 	if (d.capabilities & DRM_NPU_CAP_ECC)
 		info->capabilities |= NPU_DEVICE_ECC;
+	device->unknown_capabilities = d.capabilities & ~(uint64_t)KNOWN_CAPABILITIES;
 	info->memory_size = memory.device_size;
 	/* 0 means "none" in packets: no buffer may lie there. */
 	info->va_start = d.va_start ? d.va_start : info->page_size;
@@ -213,6 +220,15 @@ static int query_identity(int fd, struct npu_device_info *info)
 	return 0;
 }
 
+static void destroy(struct npu_device *device)
+{
+	pthread_cond_destroy(&device->weights_loaded);
+	pthread_mutex_destroy(&device->weights_lock);
+	pthread_mutex_destroy(&device->objects_lock);
+	npu_log_fini(&device->log);
+	free(device);
+}
+
 int npu_device_open_entry(const struct npu_device_entry *entry, struct npu_device **device,
 			  struct npu_error *error)
 {
@@ -222,6 +238,11 @@ int npu_device_open_entry(const struct npu_device_entry *entry, struct npu_devic
 	if (!d)
 		return npu_fail(error, -ENOMEM, "cannot open %s: no memory", entry->node);
 	atomic_init(&d->refs, 1);
+	atomic_init(&d->lost, false);
+	npu_log_init(&d->log);
+	pthread_mutex_init(&d->objects_lock, NULL);
+	pthread_mutex_init(&d->weights_lock, NULL);
+	pthread_cond_init(&d->weights_loaded, NULL);
 	memcpy(d->info.node, entry->node, sizeof(d->info.node));
 	memcpy(d->info.bdf, entry->bdf, sizeof(d->info.bdf));
 	memcpy(d->info.uuid, entry->uuid, sizeof(d->info.uuid));
@@ -233,7 +254,7 @@ int npu_device_open_entry(const struct npu_device_entry *entry, struct npu_devic
 	ret = check_driver(entry->node, d->fd, &d->info, error);
 	if (ret)
 		goto err_close;
-	ret = query_identity(d->fd, &d->info);
+	ret = query_identity(d);
 	if (ret == -ENODEV) {
 		npu_fail(error, ret,
 			 "the card at %s is lost: /sys/bus/pci/devices/%s/lost_reason says why; unbind "
@@ -256,7 +277,7 @@ int npu_device_open_entry(const struct npu_device_entry *entry, struct npu_devic
 err_close:
 	npu_kernel_close(d->fd);
 err_free:
-	free(d);
+	destroy(d);
 	return ret;
 }
 
@@ -318,7 +339,7 @@ void npu_device_unref(struct npu_device *device)
 	if (!device || !npu_ref_put(&device->refs))
 		return;
 	npu_kernel_close(device->fd);
-	free(device);
+	destroy(device);
 }
 
 const struct npu_device_info *npu_device_info(const struct npu_device *device)

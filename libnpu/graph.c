@@ -135,19 +135,30 @@ int npu_graph_check_abi(const struct npu_graph *graph, uint32_t abi, struct npu_
 				"compile the model again with a newer npu-compile");
 }
 
-int npu_graph_read_weights(const struct npu_graph *graph, bool verify,
-			   void (*take)(void *opaque, const void *data, size_t size), void *opaque,
-			   struct npu_error *error)
+/* @state has taken all of the weights. */
+static int compare_digest(const struct npu_graph *graph, crypto_hash_sha256_state *state,
+			  const char *remedy, struct npu_error *error)
+{
+	uint8_t value[NPU_SHA256_SIZE];
+
+	crypto_hash_sha256_final(state, value);
+	if (memcmp(value, graph->sections[SECTION_WEIGHTS].digest, sizeof(value)))
+		return npu_fail(error, -EBADMSG, "%s: the digest of the weights does not match: %s",
+				graph->source.name, remedy);
+	return 0;
+}
+
+/*
+ * In chunks that stay in the cache, through memory of our own: the file may
+ * change meanwhile, and @to (may be NULL) may be slow to read from.
+ */
+static int read_verified(const struct npu_graph *graph, uint8_t *to, struct npu_error *error)
 {
 	const struct npu_graph_section *s = &graph->sections[SECTION_WEIGHTS];
+	uint8_t *chunk = malloc(NPU_GRAPH_CHUNK);
 	crypto_hash_sha256_state state;
-	uint8_t value[NPU_SHA256_SIZE];
-	uint8_t *chunk;
 	int ret = 0;
 
-	if (!s->index)
-		return 0;
-	chunk = malloc(NPU_GRAPH_CHUNK);
 	if (!chunk)
 		return npu_fail(error, -ENOMEM, "%s: no memory", graph->source.name);
 	crypto_hash_sha256_init(&state);
@@ -158,27 +169,40 @@ int npu_graph_read_weights(const struct npu_graph *graph, bool verify,
 		ret = npu_graph_source_read(&graph->source, s->offset + done, chunk, size, error);
 		if (ret)
 			break;
-		if (verify)
-			crypto_hash_sha256_update(&state, chunk, size);
-		take(opaque, chunk, size);
+		crypto_hash_sha256_update(&state, chunk, size);
+		if (to)
+			memcpy(to + done, chunk, size);
 	}
 	free(chunk);
-	if (ret || !verify)
-		return ret;
-	crypto_hash_sha256_final(&state, value);
-	if (memcmp(value, s->digest, sizeof(value)))
-		return npu_fail(error, -EBADMSG, "%s: the digest of the weights does not match: " DAMAGED,
-				graph->source.name);
-	return 0;
+	return ret ? ret : compare_digest(graph, &state, DAMAGED, error);
 }
 
-static void ignore(void *opaque, const void *data, size_t size)
+int npu_graph_load_weights(const struct npu_graph *graph, bool verify, void *to,
+			   struct npu_error *error)
 {
+	const struct npu_graph_section *s = &graph->sections[SECTION_WEIGHTS];
+
+	if (verify)
+		return read_verified(graph, to, error);
+	return npu_graph_source_read(&graph->source, s->offset, to, s->size, error);
+}
+
+int npu_graph_verify_weights(const struct npu_graph *graph, const void *data,
+			     struct npu_error *error)
+{
+	crypto_hash_sha256_state state;
+
+	crypto_hash_sha256_init(&state);
+	crypto_hash_sha256_update(&state, data, graph->sections[SECTION_WEIGHTS].size);
+	return compare_digest(graph, &state,
+			      "the buffer holds others, or they are not at this offset", error);
 }
 
 int npu_graph_verify(struct npu_graph *graph, struct npu_error *error)
 {
 	if (!graph)
 		return npu_fail(error, -EINVAL, "npu_graph_verify: no graph");
-	return npu_graph_read_weights(graph, true, ignore, NULL, error);
+	if (!graph->sections[SECTION_WEIGHTS].index)
+		return 0;
+	return read_verified(graph, NULL, error);
 }

@@ -75,11 +75,14 @@ int npu_graph_read(struct npu_graph *graph, struct npu_error *error);
 #define NPU_GRAPH_CHUNK (256U << 10)
 
 /*
- * npu_graph_read_weights() - hand the weights over in order, in chunks of at
- * most NPU_GRAPH_CHUNK bytes; with @verify the digest is compared at the end.
+ * npu_graph_load_weights() - read the weights to @to; with @verify they are
+ * compared with their digest on the way.
  */
-int npu_graph_read_weights(const struct npu_graph *graph, bool verify,
-			   void (*take)(void *opaque, const void *data, size_t size), void *opaque,
+int npu_graph_load_weights(const struct npu_graph *graph, bool verify, void *to,
 			   struct npu_error *error);
+
+/* npu_graph_verify_weights() - are the bytes at @data the graph's weights? */
+int npu_graph_verify_weights(const struct npu_graph *graph, const void *data,
+			     struct npu_error *error);
 
 #endif

@@ -380,6 +380,10 @@ int npu_graph_read(struct npu_graph *graph, struct npu_error *error)
 	}
 	graph->info.code_size = graph->sections[SECTION_CODE].size;
 	graph->info.weights_size = graph->sections[SECTION_WEIGHTS].size;
+	graph->info.weights_offset = graph->sections[SECTION_WEIGHTS].offset;
+	if (graph->sections[SECTION_WEIGHTS].index)
+		memcpy(graph->info.weights_digest, graph->sections[SECTION_WEIGHTS].digest,
+		       sizeof(graph->info.weights_digest));
 	graph->info.scratch_size = graph->sections[SECTION_SCRATCH].size;
 	return 0;
 }

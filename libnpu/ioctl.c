@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <linux/dma-buf.h>
 #include <linux/sync_file.h>
 #include <xf86drm.h>
 
@@ -94,6 +95,60 @@ void npu_kernel_bo_close(int fd, uint32_t handle)
 	struct drm_gem_close gem_close = { .handle = handle };
 
 	request(fd, DRM_IOCTL_GEM_CLOSE, &gem_close);
+}
+
+int npu_kernel_bo_export(int fd, uint32_t handle, bool writable)
+{
+	int file;
+
+	if (drmPrimeHandleToFD(fd, handle, DRM_CLOEXEC | (writable ? DRM_RDWR : 0), &file))
+		return -errno;
+	return file;
+}
+
+int npu_kernel_bo_import(int fd, int file, uint32_t *handle)
+{
+	return drmPrimeFDToHandle(fd, file, handle) ? -errno : 0;
+}
+
+int npu_kernel_file_size(int file, uint64_t *size)
+{
+	off_t end = lseek(file, 0, SEEK_END);
+
+	if (end <= 0)
+		return end ? -errno : -EINVAL;
+	*size = (uint64_t)end;
+	return 0;
+}
+
+int npu_kernel_file_dup(int file)
+{
+	int fd = fcntl(file, F_DUPFD_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Read-only if the exporter allows no more. */
+int npu_kernel_file_map(int file, uint64_t size, void **address)
+{
+	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+
+	if (map == MAP_FAILED && (errno == EACCES || errno == EPERM))
+		map = mmap(NULL, size, PROT_READ, MAP_SHARED, file, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	*address = map;
+	return 0;
+}
+
+int npu_kernel_file_sync(int file, bool read, bool write, bool begin)
+{
+	struct dma_buf_sync sync = {
+		.flags = (read ? DMA_BUF_SYNC_READ : 0) | (write ? DMA_BUF_SYNC_WRITE : 0) |
+			 (begin ? DMA_BUF_SYNC_START : DMA_BUF_SYNC_END),
+	};
+
+	return request(file, DMA_BUF_IOCTL_SYNC, &sync);
 }
 
 int npu_kernel_vm_create(int fd, uint32_t *vm)

@@ -39,6 +39,18 @@ int npu_kernel_bo_map(int fd, uint32_t handle, uint64_t size, void **address);
 void npu_kernel_bo_unmap(void *address, uint64_t size);
 void npu_kernel_bo_close(int fd, uint32_t handle);
 
+/* As a dma-buf, which the caller closes; without @writable the host may not map it for writing. */
+int npu_kernel_bo_export(int fd, uint32_t handle, bool writable);
+
+/* The same object gives the same handle each time: see object.h. */
+int npu_kernel_bo_import(int fd, int file, uint32_t *handle);
+
+/* Of a dma-buf: bytes; a descriptor of our own; memory; the host's access begins or ends. */
+int npu_kernel_file_size(int file, uint64_t *size);
+int npu_kernel_file_dup(int file);
+int npu_kernel_file_map(int file, uint64_t size, void **address);
+int npu_kernel_file_sync(int file, bool read, bool write, bool begin);
+
 int npu_kernel_vm_create(int fd, uint32_t *vm);
 void npu_kernel_vm_destroy(int fd, uint32_t vm);
 int npu_kernel_vm_map(int fd, uint32_t vm, uint32_t bo, uint64_t va, uint64_t size, uint32_t flags);

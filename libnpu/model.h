@@ -5,6 +5,7 @@
 
 #include "buffer.h"
 #include "graph.h"
+#include "weights.h"
 
 struct npu_queue;
 
@@ -20,9 +21,10 @@ struct npu_model {
 	atomic_uint refs;
 	struct npu_context *context;
 	struct npu_graph *graph;
-	struct npu_buffer *buffer; /* weights, then code; the card may only read it */
-	uint64_t code; /* the card's addresses */
-	uint64_t weights;
+	struct npu_buffer *code; /* this and the next: the card may only read */
+	struct npu_buffer *weights; /* NULL: the graph has none */
+	uint64_t weights_offset; /* in that buffer, bytes */
+	struct npu_weights *shared; /* what the weights' buffer maps; NULL: the caller's buffer */
 	struct npu_runner runner;
 };
 

@@ -154,6 +154,26 @@ const struct npu_device_info *npu_device_info(const struct npu_device *device);
  */
 int npu_device_fd(const struct npu_device *device);
 
+#define NPU_LOG_ERROR 0	/* the card is lost */
+#define NPU_LOG_WARNING 1	/* a queue died */
+#define NPU_LOG_INFO 2	/* what was found, loaded and shared */
+#define NPU_LOG_DEBUG 3	/* objects come and go */
+
+/*
+ * npu_device_set_log() - have lines about what happens on the device.
+ * @level: NPU_LOG_*, the highest that is wanted
+ * @callback: gets one line without an end, from any thread that calls the
+ *	library, several at a time; NULL: no more lines
+ *
+ * The former callback has returned from its last call when this returns. A
+ * callback may not call the library.
+ *
+ * Errors: -EINVAL there is no such level.
+ */
+int npu_device_set_log(struct npu_device *device, uint32_t level,
+		       void (*callback)(void *opaque, uint32_t level, const char *line),
+		       void *opaque, struct npu_error *error);
+
 struct npu_memory_info {
 	uint64_t device_size;	/* bytes */
 	uint64_t device_used;	/* bytes, by all processes */
@@ -252,7 +272,9 @@ struct npu_graph_info {
 	uint64_t code_size;	/* bytes */
 	uint64_t weights_size;
 	uint64_t scratch_size;
-	uint64_t reserved[8];
+	uint64_t weights_offset;	/* in the file, bytes */
+	uint8_t weights_digest[32];	/* SHA-256; zeros if there are none */
+	uint64_t reserved[3];
 };
 
 const struct npu_graph_info *npu_graph_info(const struct npu_graph *graph);
@@ -324,6 +346,8 @@ int npu_context_status(struct npu_context *context, struct npu_error *error);
 #define NPU_BUFFER_DEVICE 0x1	/* may live in device memory */
 #define NPU_BUFFER_SYSTEM 0x2	/* may live in system memory */
 #define NPU_BUFFER_MAPPABLE 0x4	/* npu_buffer_map() is wanted */
+#define NPU_BUFFER_SHARED 0x8	/* npu_buffer_export() is wanted */
+#define NPU_BUFFER_CARD_READONLY 0x10	/* the card may not write it */
 
 /*
  * npu_buffer_create() - memory, zeroed, mapped in a context.
@@ -355,19 +379,90 @@ uint64_t npu_buffer_address(const struct npu_buffer *buffer);
  */
 int npu_buffer_map(struct npu_buffer *buffer, void **address, struct npu_error *error);
 
+/*
+ * npu_buffer_export() - a dma-buf of the buffer's memory, for other contexts,
+ * processes and drivers. The caller closes it. Returns the descriptor (>= 0).
+ *
+ * Whoever holds the descriptor can read and, unless the buffer is
+ * CARD_READONLY, write the memory. Nobody's jobs wait for those of others by
+ * themselves: order them by fences or timelines.
+ *
+ * Errors: -EPERM not created SHARED; -EMFILE, -ENFILE.
+ */
+int npu_buffer_export(struct npu_buffer *buffer, struct npu_error *error);
+
+/*
+ * npu_buffer_import() - map the memory behind a dma-buf, of this or another
+ * driver. @fd stays the caller's.
+ * @flags: NPU_BUFFER_MAPPABLE, NPU_BUFFER_CARD_READONLY
+ *
+ * npu_buffer_map() of it is read-only if the exporter allows no more.
+ *
+ * Errors: -EINVAL, -EBADF @fd is no dma-buf, or one that the driver cannot
+ * reach.
+ */
+int npu_buffer_import(struct npu_context *context, int fd, uint32_t flags,
+		      struct npu_buffer **buffer, struct npu_error *error);
+
+#define NPU_ACCESS_READ 0x1
+#define NPU_ACCESS_WRITE 0x2
+
+/*
+ * npu_buffer_begin_access(), npu_buffer_end_access() - around the host's
+ * accesses to the mapping of an imported buffer, whose exporter may have to
+ * see to caches. Of no effect for buffers that npu_buffer_create() made.
+ * @access: NPU_ACCESS_*, the same for both
+ */
+int npu_buffer_begin_access(struct npu_buffer *buffer, uint32_t access, struct npu_error *error);
+int npu_buffer_end_access(struct npu_buffer *buffer, uint32_t access, struct npu_error *error);
+
 /* ---- Model: a graph that is loaded into a context --------------------- */
 
 #define NPU_MODEL_NO_VERIFY 0x1	/* do not compare the weights' digest */
 
 /*
- * npu_model_create() - copy code and weights to the card.
+ * npu_model_create() - bring code and weights to the card.
  * @flags: NPU_MODEL_*
+ *
+ * Weights that another model of the device has verified, of this or another
+ * graph and in any context, are shared: their digest decides. With NO_VERIFY
+ * others are loaded for this model alone.
  *
  * Errors: -ENOTSUP the graph is for another card ABI; -EBADMSG the weights are
  * damaged; -ENOSPC device memory is full; those of read(2).
  */
 int npu_model_create(struct npu_context *context, struct npu_graph *graph, uint32_t flags,
 		     struct npu_model **model, struct npu_error *error);
+
+/*
+ * npu_model_create_in_place() - likewise, with weights that are in a buffer
+ * already and stay there, for example one that was imported.
+ * @weights: of @context; must not be written as long as the model lives. To be
+ *	verified it must be MAPPABLE
+ * @offset: bytes, multiple of 64; what the file has at weights_offset of
+ *	struct npu_graph_info is here
+ *
+ * Errors: as npu_model_create(); -EINVAL the graph has no weights, or they do
+ * not fit; -EPERM not MAPPABLE.
+ */
+int npu_model_create_in_place(struct npu_context *context, struct npu_graph *graph,
+			      struct npu_buffer *weights, uint64_t offset, uint32_t flags,
+			      struct npu_model **model, struct npu_error *error);
+
+/*
+ * npu_model_export_weights() - a dma-buf of the model's weights, for a process
+ * that loads the same graph: it imports them CARD_READONLY and calls
+ * npu_model_create_in_place(). The caller closes it. Returns the descriptor
+ * (>= 0).
+ *
+ * Only for processes that trust one another: who has the descriptor can let a
+ * card write to the memory.
+ *
+ * Errors: -EINVAL the graph has no weights, or they are in the caller's buffer;
+ * -EMFILE, -ENFILE.
+ */
+int npu_model_export_weights(struct npu_model *model, struct npu_error *error);
+
 struct npu_model *npu_model_ref(struct npu_model *model);
 void npu_model_unref(struct npu_model *model);
 

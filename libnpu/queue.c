@@ -40,6 +40,7 @@ int npu_queue_create(struct npu_context *context, uint32_t priority, struct npu_
 	atomic_init(&q->refs, 1);
 	pthread_mutex_init(&q->lock, NULL);
 	q->context = npu_context_ref(context);
+	npu_log(context->device, NPU_LOG_DEBUG, "queue %u: created, priority %u", q->handle, priority);
 	*queue = q;
 	return 0;
 }
@@ -81,6 +82,8 @@ void npu_queue_unref(struct npu_queue *queue)
 
 	if (!queue || !npu_ref_put(&queue->refs))
 		return;
+	npu_log(queue->context->device, NPU_LOG_DEBUG, "queue %u: destroyed after %llu jobs",
+		queue->handle, (unsigned long long)queue->submitted);
 	/* When this returns the card no longer touches memory of the queue's jobs. */
 	npu_kernel_queue_destroy(queue->context->device->fd, queue->handle);
 	for (slab = queue->slabs; slab; slab = next) {
@@ -272,6 +275,8 @@ int npu_queue_autopsy(struct npu_queue *queue)
 	describe_operation(guilty, state.error_op, operation, sizeof(operation));
 	snprintf(queue->cause, sizeof(queue->cause), "job %llu%s: %s",
 		 (unsigned long long)(guilty ? guilty->number : 0), operation, cause);
+	npu_log(queue->context->device, NPU_LOG_WARNING, "queue %u is dead: %s", queue->handle,
+		queue->cause);
 	queue->card_gone = state.state & DRM_NPU_QUEUE_INNOCENT;
 	queue->dead = true;
 	return 0;

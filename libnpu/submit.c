@@ -127,7 +127,7 @@ static void add_sync(struct submission *s, uint32_t flags, uint32_t handle, uint
 /* sync_files are waited for through syncobjs that hold their fences. */
 static int gather_fences(struct submission *s)
 {
-	const struct npu_device *device = s->queue->context->device;
+	struct npu_device *device = s->queue->context->device;
 	uint32_t handle;
 	int ret = 0;
 
@@ -363,15 +363,15 @@ static int check_bindings(const struct npu_context *context, const struct npu_gr
 					"cannot submit '%s': the buffer for %s '%s' is absent or of "
 					"another context",
 					graph->info.name, direction(graph, i), port->name);
-		if (b->offset % BINDING_ALIGN || port->size > b->buffer->size ||
-		    b->offset > b->buffer->size - port->size)
+		if (b->offset % BINDING_ALIGN || port->size > b->buffer->object->size ||
+		    b->offset > b->buffer->object->size - port->size)
 			return npu_fail(error, -EINVAL,
 					"cannot submit '%s': %s '%s' of %llu bytes at offset %llu of a "
 					"buffer of %llu bytes: must fit and be at a multiple of %d",
 					graph->info.name, direction(graph, i), port->name,
 					(unsigned long long)port->size,
 					(unsigned long long)b->offset,
-					(unsigned long long)b->buffer->size, BINDING_ALIGN);
+					(unsigned long long)b->buffer->object->size, BINDING_ALIGN);
 		/* Only outputs are compared, each with all before it: inputs may share memory. */
 		for (size_t j = 0; i >= graph->info.inputs && j < i; j++)
 			if (overlap(b, port->size, &bindings[j], graph->ports[j].size))
@@ -396,7 +396,7 @@ static int provide_scratch(struct submission *s, uint64_t size)
 
 	if (!size)
 		return 0;
-	if (!queue->scratch || queue->scratch->size < size) {
+	if (!queue->scratch || queue->scratch->object->size < size) {
 		ret = npu_buffer_create(queue->context, size, NPU_BUFFER_DEVICE, &scratch, s->error);
 		if (ret)
 			return ret;
@@ -413,7 +413,10 @@ static void write_bases(struct submission *s, const struct npu_model *model,
 	struct npu_base *bases = s->job->slot->bases;
 
 	bases[NPU_GRAPH_BASE_WEIGHTS] = (struct npu_base){
-		.va = model->weights, .size = graph->info.weights_size, .flags = NPU_BASE_READ,
+		.va = model->weights ?
+			      npu_buffer_address(model->weights) + model->weights_offset : 0,
+		.size = graph->info.weights_size,
+		.flags = NPU_BASE_READ,
 	};
 	bases[NPU_GRAPH_BASE_SCRATCH] = (struct npu_base){
 		.va = graph->info.scratch_size ? npu_buffer_address(s->queue->scratch) : 0,
@@ -463,7 +466,7 @@ int npu_submit(struct npu_queue *queue, struct npu_model *model,
 		return cancel(&s, ret);
 	write_bases(&s, model, bindings);
 	exec = packet(&s, NPU_PACKET_EXEC);
-	exec->program = model->code;
+	exec->program = npu_buffer_address(model->code);
 	exec->program_size = (uint32_t)graph->info.code_size;
 	exec->bases = s.job->slot_address + offsetof(struct npu_slot, bases);
 	exec->base_count = graph->base_count;
@@ -481,12 +484,12 @@ static int check_range(const struct npu_queue *queue, const struct npu_buffer *b
 	if (!buffer || buffer->context != queue->context)
 		return npu_fail(error, -EINVAL,
 				"cannot submit: the buffer to %s is absent or of another context", what);
-	if (!size || size > TRANSFER_MAX || size > buffer->size || offset > buffer->size - size)
+	if (!size || size > TRANSFER_MAX || size > buffer->object->size || offset > buffer->object->size - size)
 		return npu_fail(error, -EINVAL,
 				"cannot submit: %llu bytes at offset %llu to %s are not in the buffer "
 				"of %llu bytes",
 				(unsigned long long)size, (unsigned long long)offset, what,
-				(unsigned long long)buffer->size);
+				(unsigned long long)buffer->object->size);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 # Copyright The npu authors
 
 libnpu_test := tests/unit/libnpu
-libnpu_fake := $(libnpu_test)/fake_kernel.c $(libnpu_test)/fake_sync.c
+libnpu_fake := $(addprefix $(libnpu_test)/,fake_kernel.c fake_memory.c fake_sync.c)
 libnpu_rig := $(libnpu_test)/rig.c $(libnpu_test)/graph_builder.c $(libnpu_fake)
 libnpu_test_libs := $(O)/lib/libnpu.a -lsodium
 $(O)/obj/$(libnpu_test)/%.o: CPPFLAGS += -Iuapi -Ilibnpu $(shell pkg-config --cflags libdrm 2>/dev/null)
@@ -12,6 +12,9 @@ $(eval $(call unit_test,libnpu-enumerate,$(libnpu_test)/test_enumerate.c,$(libnp
 $(eval $(call unit_test,libnpu-device,$(libnpu_test)/test_device.c $(libnpu_fake),$(libnpu_test_libs)))
 $(eval $(call unit_test,libnpu-submit,$(libnpu_test)/test_submit.c $(libnpu_rig),$(libnpu_test_libs)))
 $(eval $(call unit_test,libnpu-fences,$(libnpu_test)/test_fences.c $(libnpu_rig),$(libnpu_test_libs)))
+$(eval $(call unit_test,libnpu-sharing,$(libnpu_test)/test_sharing.c $(libnpu_rig),$(libnpu_test_libs)))
+$(eval $(call unit_test,libnpu-weights,$(libnpu_test)/test_weights.c $(libnpu_rig),$(libnpu_test_libs)))
+$(eval $(call unit_test,libnpu-log,$(libnpu_test)/test_log.c $(libnpu_rig),$(libnpu_test_libs)))
 $(eval $(call unit_test,libnpu-profile,$(libnpu_test)/test_profile.c $(libnpu_rig),$(libnpu_test_libs)))
 
 $(O)/obj/$(libnpu_test)/test_symbols.o: CPPFLAGS += -DLIBRARY='"$(O)/lib/libnpu.so.1"'

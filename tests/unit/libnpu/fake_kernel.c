@@ -13,7 +13,6 @@
 
 #include "device.h"
 
-#define PAGE 4096ULL
 #define VA_START 0x10000ULL
 #define VA_END (1ULL << 30)
 
@@ -33,7 +32,7 @@ void fake_reset(void)
 
 unsigned int fake_objects(void)
 {
-	return fake.count + fake.files + fake.open;
+	return fake.count + fake.files + (unsigned int)__builtin_popcount(fake.open);
 }
 
 struct fake_counts fake_counts(void)
@@ -139,7 +138,7 @@ static uint8_t *translate(uint32_t vm, uint64_t va, uint64_t size, bool write_ac
 	for (struct mapping *m = o->mappings; m; m = m->next)
 		if (va >= m->va && size <= m->size && va - m->va <= m->size - size &&
 		    !(write_access && m->readonly))
-			return fake_find(m->bo, BO)->memory + (va - m->va);
+			return m->memory->bytes + (va - m->va);
 	return NULL;
 }
 
@@ -379,19 +378,27 @@ int fake_open(struct npu_device **device, struct npu_error *error)
 int npu_kernel_open(const char *node)
 {
 	int ret = fake_enter();
+	int n = __builtin_ctz(~fake.open);
 
 	if (ret)
 		return ret;
-	if (!fake.open_ret)
-		fake.open++;
-	return fake_leave(fake.open_ret ? fake.open_ret : 1000);
+	if (fake.open_ret)
+		return fake_leave(fake.open_ret);
+	fake.open |= 1U << n;
+	return fake_leave(FIRST_FD + n);
 }
 
+/* A card, or one of the descriptors that the library made. */
 void npu_kernel_close(int fd)
 {
-	assert(fd == 1000);
 	pthread_mutex_lock(&fake.lock);
-	fake.open--;
+	if (fd < FIRST_FD) {
+		fake.files--;
+		fake_close_descriptor(fd);
+	} else {
+		assert(fake.open & 1U << (fd - FIRST_FD));
+		fake.open &= ~(1U << (fd - FIRST_FD));
+	}
 	pthread_mutex_unlock(&fake.lock);
 }
 
@@ -439,55 +446,6 @@ int npu_kernel_query(int fd, uint32_t type, void *data, uint32_t size)
 	return fake_leave((int)answers[type].size);
 }
 
-int npu_kernel_bo_create(int fd, uint64_t *size, uint32_t placement, uint32_t flags, uint32_t vm,
-			 uint32_t *handle)
-{
-	struct object *o;
-	int ret = fake_enter();
-
-	if (ret)
-		return ret;
-	assert(fake_find(vm, VM));
-	*size = (*size + PAGE - 1) & ~(PAGE - 1);
-	if (placement == DRM_NPU_MEMORY_DEVICE && *size > (1 << 20) - 8192)
-		return fake_leave(-ENOSPC);
-	o = fake_make(BO, handle);
-	if (!o)
-		return fake_leave(-ENOMEM);
-	o->memory = aligned_alloc(PAGE, *size);
-	memset(o->memory, 0, *size);
-	o->size = *size;
-	o->visible = flags & DRM_NPU_BO_CPU_VISIBLE;
-	return fake_leave(0);
-}
-
-int npu_kernel_bo_map(int fd, uint32_t handle, uint64_t size, void **address)
-{
-	int ret = fake_enter();
-
-	if (ret)
-		return ret;
-	assert(fake_find(handle, BO)->visible && fake_find(handle, BO)->size == size);
-	fake.files++;
-	fake.counts.objects_made++;
-	*address = fake_find(handle, BO)->memory;
-	return fake_leave(0);
-}
-
-void npu_kernel_bo_unmap(void *address, uint64_t size)
-{
-	pthread_mutex_lock(&fake.lock);
-	fake.files--;
-	pthread_mutex_unlock(&fake.lock);
-}
-
-void npu_kernel_bo_close(int fd, uint32_t handle)
-{
-	pthread_mutex_lock(&fake.lock);
-	free(fake_take(handle, BO).memory);
-	pthread_mutex_unlock(&fake.lock);
-}
-
 int npu_kernel_vm_create(int fd, uint32_t *vm)
 {
 	int ret = fake_enter();
@@ -504,6 +462,7 @@ void npu_kernel_vm_destroy(int fd, uint32_t vm)
 	pthread_mutex_lock(&fake.lock);
 	for (m = fake_take(vm, VM).mappings; m; m = next) {
 		next = m->next;
+		fake_memory_put(m->memory);
 		free(m);
 	}
 	pthread_mutex_unlock(&fake.lock);
@@ -511,18 +470,22 @@ void npu_kernel_vm_destroy(int fd, uint32_t vm)
 
 int npu_kernel_vm_map(int fd, uint32_t vm, uint32_t bo, uint64_t va, uint64_t size, uint32_t flags)
 {
+	struct memory *memory;
 	struct mapping *m;
 	int ret = fake_enter();
 
 	if (ret)
 		return ret;
 	/* Address 0, overlaps and odd sizes are the library's bugs. */
-	assert(va && va % PAGE == 0 && size && size == fake_find(bo, BO)->size && va + size <= VA_END);
+	memory = fake_find(bo, BO)->memory;
+	assert(va && va % PAGE == 0 && size && size == memory->size && va + size <= VA_END);
+	assert(!memory->vm || memory->vm == vm);
 	for (m = fake_find(vm, VM)->mappings; m; m = m->next)
 		assert(va + size <= m->va || m->va + m->size <= va);
 	m = malloc(sizeof(*m));
-	*m = (struct mapping){ fake_find(vm, VM)->mappings, va, size, bo,
+	*m = (struct mapping){ fake_find(vm, VM)->mappings, va, size, memory,
 			       flags & DRM_NPU_VM_MAP_READONLY };
+	memory->refs++;
 	fake_find(vm, VM)->mappings = m;
 	return fake_leave(0);
 }
@@ -538,6 +501,7 @@ int npu_kernel_vm_unmap(int fd, uint32_t vm, uint64_t va, uint64_t size)
 			continue;
 		assert(m->size == size);
 		*at = m->next;
+		fake_memory_put(m->memory);
 		free(m);
 		break;
 	}

@@ -54,6 +54,12 @@ bool fake_request_failed(void);
 void fake_open_result(int ret);
 void fake_driver(const char *name, int major, int minor);
 
+/* A dma-buf of another driver, zeroed; the caller closes it. */
+int fake_foreign_buffer(uint64_t size);
+
+/* Accesses by the host to foreign memory that have begun and not ended. */
+unsigned int fake_accesses(void);
+
 /* Opens the fake card. */
 int fake_open(struct npu_device **device, struct npu_error *error);
 

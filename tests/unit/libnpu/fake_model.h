@@ -10,6 +10,8 @@
 #include "ioctl.h"
 
 #define OBJECTS 4096
+#define PAGE 4096ULL
+#define FIRST_FD 1000
 
 struct fence {
 	unsigned int refs;
@@ -29,11 +31,22 @@ struct syncobj {
 	unsigned int point_count;
 };
 
+/* Of buffer objects, mappings and dma-bufs. */
+struct memory {
+	unsigned int refs;
+	uint8_t *bytes;
+	uint64_t size;
+	bool visible;
+	bool foreign; /* of another driver */
+	uint32_t vm; /* the only one that may map it; 0: any */
+};
+
 /* What a descriptor stands for that was given out. */
 struct file {
 	int fd;
 	struct fence *fence;
 	struct syncobj *syncobj;
+	struct memory *memory;
 };
 
 enum kind { NONE, BO, VM, QUEUE, SYNCOBJ };
@@ -42,16 +55,15 @@ struct mapping {
 	struct mapping *next;
 	uint64_t va;
 	uint64_t size;
-	uint32_t bo;
+	struct memory *memory;
 	bool readonly;
 };
 
 struct object {
 	enum kind kind;
 	/* BO */
-	uint8_t *memory;
-	uint64_t size;
-	bool visible;
+	int fd; /* whose handle it is */
+	struct memory *memory;
 	/* VM */
 	struct mapping *mappings;
 	/* QUEUE */
@@ -77,7 +89,8 @@ struct fake {
 	pthread_mutex_t lock;
 	pthread_cond_t signalled;
 	struct object objects[OBJECTS]; /* by handle */
-	unsigned int count, files, open;
+	unsigned int count, files, open; /* open: one bit for each, from FIRST_FD */
+	unsigned int syncs; /* that foreign memory has seen, begin less end */
 	struct file descriptors[FILES]; /* the latest last */
 	unsigned int descriptor_count;
 	uint64_t clock; /* the card's: each look takes a nanosecond */
@@ -105,15 +118,28 @@ struct object *fake_make(enum kind kind, uint32_t *handle);
 /* Frees the object; closing works on a lost card too. */
 struct object fake_take(uint32_t handle, enum kind kind);
 
+/* fake_memory.c */
+struct memory *fake_memory_make(uint64_t size);
+void fake_memory_put(struct memory *memory);
+
+/*
+ * A descriptor of @what, which has one of its members; the caller closes it.
+ * And back: NULL if the model knows none.
+ */
+int fake_give_descriptor(struct file what);
+struct file *fake_find_descriptor(int fd);
+void fake_close_descriptor(int fd);
+
+/* Descriptors keep what they stand for until here: the model sees none closed. */
+void fake_forget_descriptors(void);
+
 /* fake_sync.c */
+void fake_syncobj_put(struct syncobj *s);
 void fake_fence_put(struct fence *f);
 void fake_fence_signal(struct fence *f, int status);
 
 /* The fence that stands for a point, which may be reached later; NULL: none yet. */
 struct fence *fake_point_fence(const struct syncobj *s, uint64_t value);
 void fake_add_point(struct syncobj *s, uint64_t value, struct fence *fence);
-
-/* Descriptors keep what they stand for until here: the model sees none closed. */
-void fake_forget_descriptors(void);
 
 #endif

@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,7 +18,7 @@ void fake_fence_put(struct fence *f)
 	free(f);
 }
 
-static void syncobj_put(struct syncobj *s)
+void fake_syncobj_put(struct syncobj *s)
 {
 	if (!s || --s->refs)
 		return;
@@ -27,15 +26,6 @@ static void syncobj_put(struct syncobj *s)
 	for (unsigned int i = 0; i < s->point_count; i++)
 		fake_fence_put(s->points[i].fence);
 	free(s);
-}
-
-void fake_forget_descriptors(void)
-{
-	for (unsigned int i = 0; i < fake.descriptor_count; i++) {
-		fake_fence_put(fake.descriptors[i].fence);
-		syncobj_put(fake.descriptors[i].syncobj);
-	}
-	fake.descriptor_count = 0;
 }
 
 void fake_fence_signal(struct fence *f, int status)
@@ -91,7 +81,7 @@ int npu_kernel_syncobj_create(int fd, uint32_t *handle)
 void npu_kernel_syncobj_destroy(int fd, uint32_t handle)
 {
 	pthread_mutex_lock(&fake.lock);
-	syncobj_put(fake_take(handle, SYNCOBJ).syncobj);
+	fake_syncobj_put(fake_take(handle, SYNCOBJ).syncobj);
 	pthread_mutex_unlock(&fake.lock);
 }
 
@@ -130,31 +120,6 @@ int npu_kernel_syncobj_wait(int fd, uint32_t handle, int64_t deadline_ns)
 	return fake_leave(ret);
 }
 
-/* The caller closes it; the model keeps another of a sync_file, to raise it. */
-static int give_descriptor(struct fence *fence, struct syncobj *syncobj)
-{
-	int fd = eventfd(fence && fence->status ? 1 : 0, EFD_CLOEXEC);
-
-	assert(fd >= 0 && fake.descriptor_count < FILES);
-	if (fence) {
-		assert(fence->file_count < 8);
-		fence->files[fence->file_count++] = dup(fd);
-		fence->refs++;
-	} else {
-		syncobj->refs++;
-	}
-	fake.descriptors[fake.descriptor_count++] = (struct file){ fd, fence, syncobj };
-	return fd;
-}
-
-static const struct file *find_descriptor(int fd)
-{
-	for (unsigned int i = fake.descriptor_count; i--;)
-		if (fake.descriptors[i].fd == fd)
-			return &fake.descriptors[i];
-	return NULL;
-}
-
 int npu_kernel_syncobj_export(int fd, uint32_t handle)
 {
 	int ret = fake_enter();
@@ -162,7 +127,7 @@ int npu_kernel_syncobj_export(int fd, uint32_t handle)
 	if (ret)
 		return ret;
 	assert(fake_find(handle, SYNCOBJ)->syncobj->fence);
-	return fake_leave(give_descriptor(fake_find(handle, SYNCOBJ)->syncobj->fence, NULL));
+	return fake_leave(fake_give_descriptor((struct file){ .fence = fake_find(handle, SYNCOBJ)->syncobj->fence }));
 }
 
 int npu_kernel_syncobj_status(int fd, uint32_t handle)
@@ -182,7 +147,7 @@ int npu_kernel_syncobj_import(int fd, uint32_t handle, int file)
 
 	if (ret)
 		return ret;
-	f = find_descriptor(file);
+	f = fake_find_descriptor(file);
 	if (!f || !f->fence)
 		return fake_leave(-EINVAL);
 	s = fake_find(handle, SYNCOBJ)->syncobj;
@@ -198,7 +163,7 @@ int npu_kernel_syncobj_to_fd(int fd, uint32_t handle)
 
 	if (ret)
 		return ret;
-	return fake_leave(give_descriptor(NULL, fake_find(handle, SYNCOBJ)->syncobj));
+	return fake_leave(fake_give_descriptor((struct file){ .syncobj = fake_find(handle, SYNCOBJ)->syncobj }));
 }
 
 int npu_kernel_syncobj_from_fd(int fd, int file, uint32_t *handle)
@@ -208,7 +173,7 @@ int npu_kernel_syncobj_from_fd(int fd, int file, uint32_t *handle)
 
 	if (ret)
 		return ret;
-	f = find_descriptor(file);
+	f = fake_find_descriptor(file);
 	return fake_leave(f && f->syncobj ? make_syncobj(f->syncobj, handle) : -EINVAL);
 }
 
@@ -247,7 +212,7 @@ int npu_kernel_timeline_wait(int fd, uint32_t handle, uint64_t point, int64_t de
 	s->refs++;
 	while (reached(s) < point && !ret)
 		ret = wait_a_millisecond(deadline_ns);
-	syncobj_put(s);
+	fake_syncobj_put(s);
 	return fake_leave(ret);
 }
 
@@ -281,5 +246,5 @@ int npu_kernel_timeline_export(int fd, uint32_t handle, uint64_t point)
 	if (ret)
 		return ret;
 	fence = fake_point_fence(fake_find(handle, SYNCOBJ)->syncobj, point);
-	return fake_leave(fence ? give_descriptor(fence, NULL) : -EINVAL);
+	return fake_leave(fence ? fake_give_descriptor((struct file){ .fence = fence }) : -EINVAL);
 }

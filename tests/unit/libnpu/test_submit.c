@@ -586,6 +586,8 @@ static void damaged_weights_are_not_loaded(void **state)
 	struct rig *r = *state;
 	struct npu_model *model;
 
+	npu_model_unref(r->model); /* good ones would be shared */
+	r->model = NULL;
 	r->file.data[r->file.size - 1] ^= 1;
 	assert_int_equal(npu_model_create(r->context, r->graph, 0, &model, &r->error), -EBADMSG);
 	says(&r->error, "weights");
