@@ -141,6 +141,10 @@ check-%: deps-check
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 tests
 	@O=$(O) tests/check $*
 
+# Every kernel that the mirror has, from 6.12 on.
+.PHONY: matrix
+matrix: check-matrix
+
 # The unit tests under the address and undefined-behaviour sanitizers.
 .PHONY: sanitize
 sanitize: deps-check
@@ -197,6 +201,7 @@ help:
 	@echo 'make            everything but the kernel module, into build/'
 	@echo 'make run        boot a VM with the card, load the driver, run real inference'
 	@echo 'make check      all tests (check-lint, -abi, -unit, -kernel, -vm: one stage)'
+	@echo 'make matrix     the module on every kernel that the mirror has, from 6.12 on: built and booted'
 	@echo 'make sanitize   the unit tests under the address and undefined-behaviour sanitizers'
 	@echo 'make install    DESTDIR=, prefix=$(prefix); the module as DKMS source'
 	@echo 'make uninstall  take it away again'
