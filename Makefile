@@ -145,6 +145,12 @@ check-%: deps-check
 .PHONY: matrix
 matrix: check-matrix
 
+# Many tenants on one card, for an hour.
+.PHONY: soak
+soak: deps-check
+	@$(MAKE) --no-print-directory $(jobs) WERROR=1 tests
+	@O=$(O) SECONDS_OF_SOAK=$${SECONDS_OF_SOAK:-3600} tests/vm/cases/soak
+
 # The unit tests under the address and undefined-behaviour sanitizers.
 .PHONY: sanitize
 sanitize: deps-check
@@ -202,6 +208,7 @@ help:
 	@echo 'make run        boot a VM with the card, load the driver, run real inference'
 	@echo 'make check      all tests (check-lint, -abi, -unit, -kernel, -vm: one stage)'
 	@echo 'make matrix     the module on every kernel that the mirror has, from 6.12 on: built and booted'
+	@echo 'make soak       64 processes with 256 contexts on one card, for an hour (SECONDS_OF_SOAK=)'
 	@echo 'make sanitize   the unit tests under the address and undefined-behaviour sanitizers'
 	@echo 'make install    DESTDIR=, prefix=$(prefix); the module as DKMS source'
 	@echo 'make uninstall  take it away again'

@@ -28,7 +28,7 @@
 #define NPU_MSIX_VECTOR_ADMIN		0	/* completions, faults, events */
 
 #define NPU_QUEUES_MAX			512
-#define NPU_CONTEXTS_MAX		256	/* context 0 is never used */
+#define NPU_CONTEXTS_MAX		512	/* context 0 is never used */
 #define NPU_DOORBELL_PAGE_SIZE		0x1000
 #define NPU_DOORBELL_PAGE(queue)	((queue) * 0x1000)
 #define NPU_DOORBELL_TAIL		0x000	/* 64-bit tail index in the page */

@@ -231,7 +231,7 @@ static void invalidations_are_checked_and_passed_on(void **state)
 		{ 1, 1ull << 48, 0x1000, NPU_ADMIN_STATUS_INVALID },
 		{ 1, 0x1000, 1ull << 48, NPU_ADMIN_STATUS_INVALID },
 		{ 1, 0x1000, ~0xfffull, NPU_ADMIN_STATUS_INVALID }, { 0, 0, 0, NPU_ADMIN_STATUS_INVALID },
-		{ 2, 0, 0, NPU_ADMIN_STATUS_NOT_FOUND }, { 256, 0, 0, NPU_ADMIN_STATUS_INVALID },
+		{ 2, 0, 0, NPU_ADMIN_STATUS_NOT_FOUND }, { NPU_CONTEXTS_MAX, 0, 0, NPU_ADMIN_STATUS_INVALID },
 	};
 
 	assert_int_equal(context_command(NPU_ADMIN_CONTEXT_CREATE, 1, 0x1000), NPU_ADMIN_STATUS_OK);

@@ -14,12 +14,14 @@ $(call vm_test,driver_$(1),tests/vm/driver/test_$(1).c $(driver_rig),$(shell pkg
 endef
 $(foreach test,$(driver_tests),$(eval $(call driver_test,$(test))))
 
-# What tests/vm/cases run against the card that they take away. No test of its
-# own: it is not in VM_TESTS.
-victim := $(call objs,tests/vm/driver/victim.c $(driver_rig))
-$(O)/tests/vm/victim: $(victim)
-	@mkdir -p $(@D)
-	@$(call say,LD,$@)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(victim) $(shell pkg-config --libs libdrm) -pthread
--include $(victim:.o=.d)
-tests: $(O)/tests/vm/victim
+# No tests of their own, so not in VM_TESTS: tests/vm/cases run victim against
+# the card that they take away, and soak, many tenants on one card.
+define driver_helper
+$(O)/tests/vm/$(1): $(call objs,tests/vm/driver/$(1).c $(driver_rig))
+	@mkdir -p $$(@D)
+	@$$(call say,LD,$$@)
+	$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ $(shell pkg-config --libs libdrm) -pthread
+-include $(patsubst %.o,%.d,$(call objs,tests/vm/driver/$(1).c))
+tests: $(O)/tests/vm/$(1)
+endef
+$(foreach helper,soak victim,$(eval $(call driver_helper,$(helper))))
