@@ -125,6 +125,18 @@ static void on_queue(void)
 	admin_complete(command.tag, status, &result, sizeof(result));
 }
 
+static void set_queue(void)
+{
+	struct npu_admin_queue_set_args a;
+	struct npu_admin_queue_result result = { 0 };
+	uint8_t status = NPU_ADMIN_STATUS_INVALID;
+
+	memcpy(&a, command.payload, sizeof(a));
+	if (zero_from(sizeof(a)))
+		status = queue_set(&a, &result);
+	admin_complete(command.tag, status, &result, sizeof(result));
+}
+
 static void invalidate(void)
 {
 	struct npu_admin_tlb_args a;
@@ -192,6 +204,9 @@ static void execute(void)
 	case NPU_ADMIN_QUEUE_KILL:
 	case NPU_ADMIN_QUEUE_QUERY:
 		on_queue();
+		break;
+	case NPU_ADMIN_QUEUE_SET:
+		set_queue();
 		break;
 	case NPU_ADMIN_TLB_INVALIDATE:
 		invalidate();

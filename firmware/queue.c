@@ -15,9 +15,6 @@
 #include "scheduler.h"
 
 #define COMMAND_LIMIT_NS	900000000ULL	/* docs/card.md promises 1 s */
-#define DEFAULT_SLICE_US	5000
-#define MIN_SLICE_US		1000
-#define MAX_SLICE_US		1000000
 
 struct queue queues[NPU_QUEUES_MAX];
 static uint32_t count;
@@ -51,10 +48,10 @@ static bool args_valid(const struct npu_admin_queue_create_args *a)
 static uint32_t slice(uint32_t us)
 {
 	if (!us)
-		return DEFAULT_SLICE_US;
-	if (us < MIN_SLICE_US)
-		return MIN_SLICE_US;
-	return us > MAX_SLICE_US ? MAX_SLICE_US : us;
+		return NPU_SLICE_US_DEFAULT;
+	if (us < NPU_SLICE_US_MIN)
+		return NPU_SLICE_US_MIN;
+	return us > NPU_SLICE_US_MAX ? NPU_SLICE_US_MAX : us;
 }
 
 uint8_t queue_create(const struct npu_admin_queue_create_args *a)
@@ -95,6 +92,13 @@ static void destroy(uint32_t number)
 	hal_write(NPU_MG_DB_CMD, NPU_MG_DB_CLEAR);
 }
 
+static uint32_t overstay(const struct queue *q)
+{
+	const uint64_t us = (hal_read64(NPU_MG_TIME_LO) - q->since) / 1000 + 1;
+
+	return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
 static void fill(uint32_t number, struct npu_admin_queue_result *r)
 {
 	const struct queue *q = &queues[number];
@@ -107,6 +111,9 @@ static void fill(uint32_t number, struct npu_admin_queue_result *r)
 	r->error = q->error;
 	r->progress = q->progress;
 	r->call = q->call;
+	r->served_ns = scheduler_served(number);
+	if (q->place == PLACE_LEAVING)
+		r->overstay_us = overstay(q);
 	if (q->slot != NO_SLOT) {
 		const uint32_t slot = NPU_MG_SLOT(q->slot);
 
@@ -116,6 +123,28 @@ static void fill(uint32_t number, struct npu_admin_queue_result *r)
 		r->energy_nj += hal_read64(slot + NPU_MG_SLOT_ENERGY_LO);
 		r->progress += hal_read(slot + NPU_MG_SLOT_PROGRESS);
 	}
+}
+
+uint8_t queue_set(const struct npu_admin_queue_set_args *a, struct npu_admin_queue_result *result)
+{
+	struct queue *q;
+	bool realtime;
+
+	memset(result, 0, sizeof(*result));
+	if (a->queue >= NPU_QUEUES_MAX || a->priority > NPU_QUEUE_PRIORITY_REALTIME || a->mbz)
+		return NPU_ADMIN_STATUS_INVALID;
+	q = &queues[a->queue];
+	if (!q->exists)
+		return NPU_ADMIN_STATUS_NOT_FOUND;
+	realtime = q->priority == NPU_QUEUE_PRIORITY_REALTIME;
+	q->priority = (uint8_t)a->priority;
+	q->slice_us = slice(a->time_slice_us);
+	q->rank = (uint8_t)(a->priority + 1);
+	/* The slot has taken REALTIME when it was loaded. */
+	if (q->place == PLACE_SLOT && realtime != (a->priority == NPU_QUEUE_PRIORITY_REALTIME))
+		scheduler_evict(a->queue, false);
+	fill(a->queue, result);
+	return NPU_ADMIN_STATUS_OK;
 }
 
 /* The queue stands in no slot: what the command wants can be done at once. */
@@ -166,6 +195,7 @@ static uint8_t resume(uint32_t number, struct npu_admin_queue_result *result)
 		return NPU_ADMIN_STATUS_STATE;
 	q->state = NPU_QUEUE_STATE_ACTIVE;
 	q->parked = false;
+	q->parked_at = 0;
 	scheduler_add(number);
 	fill(number, result);
 	return NPU_ADMIN_STATUS_OK;

@@ -47,7 +47,10 @@ struct queue {
 	uint64_t head;
 	uint64_t busy_ns;	/* of the slots it has left */
 	uint64_t energy_nj;
-	uint64_t since;		/* READY or SLOT: since when, ns */
+	uint64_t served_ns;	/* likewise, and waiting for fences between them */
+	uint64_t loaded_at;	/* SLOT, LEAVING: when it came into the slot, ns */
+	uint64_t parked_at;	/* when it left for a fence which may still not hold, or 0 */
+	uint64_t since;		/* of its place, ns */
 	uint64_t deadline;	/* of the waiting command */
 };
 
@@ -56,6 +59,9 @@ extern struct queue queues[NPU_QUEUES_MAX];
 void queue_init(void);
 uint32_t queue_count(void);
 uint8_t queue_create(const struct npu_admin_queue_create_args *args);
+/* The answer is complete when it returns. */
+uint8_t queue_set(const struct npu_admin_queue_set_args *args,
+		  struct npu_admin_queue_result *result);
 /*
  * DESTROY, SUSPEND, RESUME, KILL, QUERY. True: *status and *result are the
  * answer; false: queue_finish() sends it later.

@@ -91,10 +91,45 @@ void scheduler_remove(uint32_t number)
 	hal_write(NPU_MG_DB_CMD, NPU_MG_DB_UNWATCH);
 }
 
+/*
+ * A queue that is found waiting where it had left its slot for a fence has
+ * waited all the time. Had the fence held, it would have got on by now.
+ */
+static void count_wait(struct queue *q)
+{
+	if (!q->parked_at)
+		return;
+	if (hal_read(slot_reg(q->slot, NPU_MG_SLOT_PROGRESS)))
+		q->parked_at = 0;
+	if (!q->parked_at || hal_read(slot_reg(q->slot, NPU_MG_SLOT_STATE)) != NPU_MG_SLOT_WAITING)
+		return;
+	q->served_ns += q->loaded_at - q->parked_at;
+	q->parked_at = 0;
+}
+
+static uint64_t served_in_slot(const struct queue *q)
+{
+	const uint64_t stood = hal_read64(NPU_MG_TIME_LO) - q->loaded_at;
+	const uint64_t queued = hal_read64(slot_reg(q->slot, NPU_MG_SLOT_QUEUED_LO));
+
+	return stood > queued ? stood - queued : 0;
+}
+
+uint64_t scheduler_served(uint32_t number)
+{
+	struct queue *q = &queues[number];
+
+	if (q->slot == NO_SLOT)
+		return q->served_ns;
+	count_wait(q);
+	return q->served_ns + served_in_slot(q);
+}
+
 void scheduler_evict(uint32_t number, bool abort)
 {
 	struct queue *q = &queues[number];
 
+	count_wait(q);
 	set_place(q, PLACE_LEAVING);
 	q->parked = hal_read(slot_reg(q->slot, NPU_MG_SLOT_STATE)) == NPU_MG_SLOT_WAITING;
 	hal_write(slot_reg(q->slot, NPU_MG_SLOT_CMD), abort ? NPU_MG_SLOT_ABORT : NPU_MG_SLOT_UNLOAD);
@@ -153,6 +188,7 @@ static void load(uint32_t slot, uint32_t number, uint32_t rank)
 	q->slot = (uint8_t)slot;
 	slots[slot].queue = number;
 	set_place(q, PLACE_SLOT);
+	q->loaded_at = q->since;
 	hal_write(slot_reg(slot, NPU_MG_SLOT_CMD), NPU_MG_SLOT_LOAD);
 }
 
@@ -163,6 +199,8 @@ static void account(uint32_t slot, struct queue *q)
 	q->busy_ns += hal_read64(slot_reg(slot, NPU_MG_SLOT_BUSY_LO));
 	q->energy_nj += hal_read64(slot_reg(slot, NPU_MG_SLOT_ENERGY_LO));
 	q->progress += hal_read(slot_reg(slot, NPU_MG_SLOT_PROGRESS));
+	q->served_ns += served_in_slot(q);
+	q->parked_at = q->parked ? hal_read64(NPU_MG_TIME_LO) : 0;
 }
 
 static void stopped(uint32_t slot, uint32_t number)

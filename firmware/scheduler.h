@@ -23,6 +23,8 @@ void scheduler_slot_events(void);
 void scheduler_doorbells(void);
 /* Fills slots and ends time slices; true if it wants to be called in a slice. */
 bool scheduler_run(uint64_t now);
+/* Time that the card was the queue's, ns (npu_admin.h). */
+uint64_t scheduler_served(uint32_t queue);
 uint32_t scheduler_slots_active(void);
 
 #endif /* FIRMWARE_SCHEDULER_H */

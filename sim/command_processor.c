@@ -49,12 +49,13 @@ struct slot {
 	bool awake;			/* need_wake is 0 in the control block */
 	uint64_t head;
 	uint64_t tail;			/* last read from the doorbell */
-	uint64_t busy_ns;		/* since LOAD */
+	uint64_t busy_ns;		/* since LOAD, without the job in flight */
+	uint64_t queued_ns;		/* likewise */
 	uint64_t energy_pj;
 	uint64_t busy_start;		/* control block's at LOAD */
 	uint64_t energy_start;
 	uint32_t progress;		/* since LOAD */
-	uint32_t busy_high, energy_high;	/* latched by reading LO */
+	uint32_t busy_high, energy_high, queued_high;	/* latched by reading LO */
 	struct {
 		bool active;
 		uint64_t address;
@@ -472,6 +473,7 @@ static void finish_job(struct command_processor *cp, struct slot *s)
 	/* What was seen of it while it ran does not go back. */
 	s->progress += atomic_load(&job->steps);
 	s->busy_ns += job->busy_ns;
+	s->queued_ns += job->queued_ns;
 	s->energy_pj += job->energy_pj;
 	/* A queue that has been aborted meanwhile keeps its head at this packet. */
 	if (s->error)
@@ -644,6 +646,7 @@ static bool load(struct command_processor *cp, struct slot *s)
 	s->error = NPU_QUEUE_ERROR_NONE;
 	s->stopping = s->waiting = s->in_flight = s->call.active = s->awake = false;
 	s->busy_ns = 0;
+	s->queued_ns = 0;
 	s->energy_pj = 0;
 	s->progress = 0;
 	memset(&s->packet, 0, sizeof(s->packet));
@@ -739,6 +742,7 @@ bool cp_slot_write(struct command_processor *cp, unsigned int number, uint32_t o
 
 uint32_t cp_slot_read(struct command_processor *cp, unsigned int number, uint32_t offset)
 {
+	uint64_t busy = 0, queued = 0;
 	struct slot *s;
 	uint32_t value = 0;
 
@@ -746,6 +750,8 @@ uint32_t cp_slot_read(struct command_processor *cp, unsigned int number, uint32_
 		return 0;
 	s = &cp->slots[number];
 	pthread_mutex_lock(&cp->lock);
+	if (s->in_flight)
+		work_job_times(&s->job, &busy, &queued);
 	switch (offset) {
 	case NPU_MG_SLOT_QUEUE:
 		value = s->loaded.queue;
@@ -760,11 +766,18 @@ uint32_t cp_slot_read(struct command_processor *cp, unsigned int number, uint32_
 		value = s->resume;
 		break;
 	case NPU_MG_SLOT_BUSY_LO:
-		value = (uint32_t)s->busy_ns;
-		s->busy_high = s->busy_ns >> 32;
+		value = (uint32_t)(s->busy_ns + busy);
+		s->busy_high = (s->busy_ns + busy) >> 32;
 		break;
 	case NPU_MG_SLOT_BUSY_HI:
 		value = s->busy_high;
+		break;
+	case NPU_MG_SLOT_QUEUED_LO:
+		value = (uint32_t)(s->queued_ns + queued);
+		s->queued_high = (s->queued_ns + queued) >> 32;
+		break;
+	case NPU_MG_SLOT_QUEUED_HI:
+		value = s->queued_high;
 		break;
 	case NPU_MG_SLOT_ENERGY_LO:
 		value = (uint32_t)(s->energy_pj / 1000);

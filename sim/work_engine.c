@@ -74,9 +74,11 @@ static bool take_turn(struct work_engine *engine, struct work_job *job)
 	remove_job(&engine->waiting, job);
 	atomic_fetch_sub(&engine->waiting_count, 1);
 	atomic_fetch_sub(&engine->waiting_realtime, job->realtime);
+	job->queued_ns += monotonic_ns() - job->turn_since;
+	job->turn_since = monotonic_ns();
+	job->has_turn = mine;
 	if (mine) {
 		engine->owner = job;
-		job->turn_since = monotonic_ns();
 	} else {
 		/* The one behind may be next now. */
 		pthread_cond_broadcast(&engine->turn);
@@ -88,6 +90,8 @@ static bool take_turn(struct work_engine *engine, struct work_job *job)
 static void give_turn(struct work_engine *engine, struct work_job *job)
 {
 	job->busy_ns += monotonic_ns() - job->turn_since;
+	job->turn_since = monotonic_ns();
+	job->has_turn = false;
 	engine->owner = NULL;
 	pthread_cond_broadcast(&engine->turn);
 }
@@ -199,6 +203,7 @@ void work_engine_submit(struct work_engine *engine, struct work_job *job)
 	job->engine = engine;
 	job->access.cancel = &job->cancel;
 	pthread_mutex_lock(&engine->lock);
+	job->turn_since = monotonic_ns();
 	append(&engine->submitted, job);
 	pthread_cond_signal(&engine->work);
 	pthread_mutex_unlock(&engine->lock);
@@ -209,6 +214,17 @@ void work_job_cancel(struct work_job *job)
 	pthread_mutex_lock(&job->engine->lock);
 	atomic_store(&job->cancel, true);
 	pthread_cond_broadcast(&job->engine->turn);
+	pthread_mutex_unlock(&job->engine->lock);
+}
+
+void work_job_times(struct work_job *job, uint64_t *busy, uint64_t *queued)
+{
+	uint64_t now;
+
+	pthread_mutex_lock(&job->engine->lock);
+	now = atomic_load(&job->done) ? job->turn_since : monotonic_ns();
+	*busy = job->busy_ns + (job->has_turn ? now - job->turn_since : 0);
+	*queued = job->queued_ns + (job->has_turn ? 0 : now - job->turn_since);
 	pthread_mutex_unlock(&job->engine->lock);
 }
 

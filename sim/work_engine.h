@@ -47,7 +47,9 @@ struct work_job {
 	/* the engine's */
 	struct work_engine *engine;
 	struct work_job *next;
-	uint64_t turn_since;	/* monotonic ns */
+	bool has_turn;		/* the engine's lock guards these three */
+	uint64_t turn_since;	/* or waits for it: monotonic ns */
+	uint64_t queued_ns;	/* it waited for its turn */
 };
 
 struct work_engine *work_engine_create(struct card *card, const char *name);
@@ -55,6 +57,9 @@ void work_engine_destroy(struct work_engine *engine);	/* all jobs must be done *
 void work_engine_submit(struct work_engine *engine, struct work_job *job);
 /* The job ends soon, also when it waits for its turn; from any thread. */
 void work_job_cancel(struct work_job *job);
+
+/* So far: it had the engine, and it waited for its turn, ns; from any thread. */
+void work_job_times(struct work_job *job, uint64_t *busy, uint64_t *queued);
 
 /* For a job that has the turn: whether others should get it now, ... */
 bool work_job_slice_over(struct work_job *job);

@@ -31,6 +31,7 @@
 #define NPU_ADMIN_TLB_INVALIDATE	10
 #define NPU_ADMIN_TELEMETRY		11
 #define NPU_ADMIN_LOG_READ		12
+#define NPU_ADMIN_QUEUE_SET		13
 
 #define NPU_ADMIN_STATUS_OK		0
 #define NPU_ADMIN_STATUS_UNKNOWN	1	/* opcode */
@@ -87,6 +88,10 @@ struct npu_admin_context_args {	/* CONTEXT_CREATE, CONTEXT_DESTROY */
 #define NPU_RING_SHIFT_MIN		4	/* log2 of packets in a ring */
 #define NPU_RING_SHIFT_MAX		16
 
+#define NPU_SLICE_US_MIN		1000
+#define NPU_SLICE_US_DEFAULT		5000
+#define NPU_SLICE_US_MAX		1000000
+
 struct npu_admin_queue_create_args {
 	__u32 queue;		/* 0 .. queues-1; also its doorbell page */
 	__u32 context;
@@ -96,7 +101,7 @@ struct npu_admin_queue_create_args {
 	__u16 vector;		/* MSI-X vector, 0 = none */
 	__u8 ring_shift;
 	__u8 priority;
-	__u32 time_slice_us;	/* 1000 .. 1000000, brought into that range; 0 = 5000 */
+	__u32 time_slice_us;	/* NPU_SLICE_US_*, brought into that range; 0 = default */
 	__u32 call;		/* SUSPENDED: where it goes on, as in the result below; else 0 */
 	__u64 head;
 };
@@ -110,6 +115,17 @@ struct npu_admin_queue_args {
 	__u32 mbz;
 };
 
+/*
+ * QUEUE_SET: both properties at once; the answer is a struct npu_admin_queue_result.
+ * Changing to or from REALTIME takes the queue out of its slot for a moment.
+ */
+struct npu_admin_queue_set_args {
+	__u32 queue;
+	__u32 priority;
+	__u32 time_slice_us;	/* as in QUEUE_CREATE */
+	__u32 mbz;
+};
+
 struct npu_admin_queue_result {	/* of each command on a queue but CREATE and DESTROY */
 	__u64 head;		/* packets retired */
 	__u64 busy_ns;		/* engine time used */
@@ -117,8 +133,13 @@ struct npu_admin_queue_result {	/* of each command on a queue but CREATE and DES
 	__u32 state;		/* NPU_QUEUE_STATE_* (npu_packet.h) */
 	__u32 error;		/* NPU_QUEUE_ERROR_* (npu_packet.h) */
 	__u64 progress;		/* steps done; changes whenever the queue gets on */
+	/*
+	 * Time that the card was the queue's, ns: in a slot without waiting for a
+	 * turn in an engine, or out of it for a fence that did not hold.
+	 */
+	__u64 served_ns;
 	__u32 call;		/* packets done of the CALL at head */
-	__u32 mbz;
+	__u32 overstay_us;	/* since it was told to leave its slot; 0: it was not */
 };
 
 struct npu_admin_tlb_args {

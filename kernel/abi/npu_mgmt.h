@@ -95,7 +95,7 @@
 #define   NPU_MG_SLOT_REALTIME		0x00020000	/* first in the engines too */
 #define NPU_MG_SLOT_HEAD_LO		0x1c	/* written before LOAD, read after UNLOAD */
 #define NPU_MG_SLOT_HEAD_HI		0x20
-#define NPU_MG_SLOT_BUSY_LO		0x24	/* engine ns since LOAD; LO latches HI */
+#define NPU_MG_SLOT_BUSY_LO		0x24	/* engine ns since LOAD, now; LO latches HI */
 #define NPU_MG_SLOT_BUSY_HI		0x28
 #define NPU_MG_SLOT_ENERGY_LO		0x2c	/* nJ since LOAD; LO latches HI */
 #define NPU_MG_SLOT_ENERGY_HI		0x30
@@ -113,6 +113,8 @@
 #define   NPU_MG_SLOT_STOPPING		5	/* UNLOAD or ABORT under way */
 #define NPU_MG_SLOT_ERROR		0x40	/* NPU_QUEUE_ERROR_* (npu_packet.h) */
 #define NPU_MG_SLOT_CALL		0x44	/* packets done of the CALL at HEAD; as HEAD */
+#define NPU_MG_SLOT_QUEUED_LO		0x48	/* ns since LOAD that a packet stood in an */
+#define NPU_MG_SLOT_QUEUED_HI		0x4c	/* engine without its turn; LO latches HI */
 #define NPU_MG_SLOT_EVENTS		0x0400	/* bit per slot; writing ones clears */
 
 /*

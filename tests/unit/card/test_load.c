@@ -397,6 +397,28 @@ static void realtime_goes_first_in_the_engine(void **state)
 	assert_true(after.progress > before.progress);
 }
 
+static void waiting_for_an_engine_is_no_service(void **state)
+{
+	struct host *h = *state;
+	struct tenant a = make_tenant(h, 1, NPU_QUEUE_PRIORITY_HIGH);
+	struct tenant b = make_tenant(h, 2, NPU_QUEUE_PRIORITY_REALTIME);
+	struct npu_admin_queue_result before[2], after[2];
+
+	submit_endless(h, &a);
+	submit_endless(h, &b);
+	admin(h, NPU_ADMIN_QUEUE_QUERY, 1, &before[0]);
+	admin(h, NPU_ADMIN_QUEUE_QUERY, 2, &before[1]);
+	usleep(500000);
+	admin(h, NPU_ADMIN_QUEUE_QUERY, 1, &after[0]);
+	admin(h, NPU_ADMIN_QUEUE_QUERY, 2, &after[1]);
+	assert_true(after[0].served_ns - before[0].served_ns < 50000000);
+	assert_true(after[0].busy_ns - before[0].busy_ns < 50000000);
+	/* The other one has it, and that shows before its packet ends. */
+	assert_true(after[1].served_ns - before[1].served_ns > 400000000);
+	assert_true(after[1].busy_ns - before[1].busy_ns > 400000000);
+	assert_int_equal(b.control->head, 0);
+}
+
 static void a_waiting_job_can_be_killed(void **state)
 {
 	struct host *h = *state;
@@ -652,6 +674,7 @@ int main(void)
 		T(tenants_share_the_tensor_engine),
 		T(two_long_operations_get_the_same_time),
 		T(realtime_goes_first_in_the_engine),
+		T(waiting_for_an_engine_is_no_service),
 		T(a_waiting_job_can_be_killed),
 		T(a_tenant_that_rewrites_its_queue_hurts_itself_only),
 		T(random_doorbells_hurt_nobody),

@@ -80,7 +80,7 @@ static void slot_load(uint32_t slot)
 	s->state = NPU_MG_SLOT_IDLE;
 	s->error = 0;
 	s->unload = s->abort = false;
-	s->busy_ns = 0;
+	s->busy_ns = s->queued_ns = 0;
 	s->progress = 0;
 	s->head = slot_reg64(s, NPU_MG_SLOT_HEAD_LO);
 	model.queues[s->queue].loads++;
@@ -135,6 +135,14 @@ static void slot_step(uint32_t slot, uint64_t ns)
 		break;
 	case LOAD_WAIT:
 		s->state = NPU_MG_SLOT_WAITING;
+		break;
+	case LOAD_HUNG:
+		s->state = NPU_MG_SLOT_RUNNING;
+		s->busy_ns += ns;
+		break;
+	case LOAD_QUEUED:
+		s->state = NPU_MG_SLOT_RUNNING;
+		s->queued_ns += ns;
 		break;
 	case LOAD_FAULT:
 		s->error = NPU_QUEUE_ERROR_FAULT;
@@ -217,6 +225,10 @@ static uint32_t slot_read(const struct model_slot *s, uint32_t offset)
 		return (uint32_t)s->busy_ns;
 	case NPU_MG_SLOT_BUSY_HI:
 		return (uint32_t)(s->busy_ns >> 32);
+	case NPU_MG_SLOT_QUEUED_LO:
+		return (uint32_t)s->queued_ns;
+	case NPU_MG_SLOT_QUEUED_HI:
+		return (uint32_t)(s->queued_ns >> 32);
 	case NPU_MG_SLOT_ENERGY_LO:
 		return (uint32_t)(s->busy_ns / 10);
 	case NPU_MG_SLOT_PROGRESS:

@@ -30,6 +30,8 @@ enum load {
 	LOAD_NONE,		/* no work: idle */
 	LOAD_BUSY,		/* never ends */
 	LOAD_WAIT,		/* a fence that does not hold */
+	LOAD_HUNG,		/* a packet in an engine that does not get on */
+	LOAD_QUEUED,		/* a packet that waits for its turn in an engine */
 	LOAD_STUCK,		/* a packet that UNLOAD waits for in vain */
 	LOAD_DEAD,		/* likewise, and ABORT too */
 	LOAD_FAULT,		/* faults at once */
@@ -52,7 +54,7 @@ struct model_slot {
 	uint32_t error;
 	bool unload, abort;
 	uint64_t since;		/* of the command */
-	uint64_t busy_ns;
+	uint64_t busy_ns, queued_ns;
 	uint64_t head;
 	uint32_t progress;
 };

@@ -246,6 +246,77 @@ static void a_slot_that_lets_go_slowly_is_waited_for(void **state)
 	assert_true(model.unloads < 3000 / 30 * MODEL_SLOTS);
 }
 
+static int set_queue(uint32_t queue, uint32_t priority, uint32_t slice_us)
+{
+	const struct npu_admin_queue_set_args args = { queue, priority, slice_us, 0 };
+
+	return model_admin(NPU_ADMIN_QUEUE_SET, &args, sizeof(args));
+}
+
+static void properties_are_checked(void **state)
+{
+	const struct npu_admin_queue_set_args mbz = { 3, 1, 0, 1 };
+
+	create_many(3, 1, NPU_QUEUE_PRIORITY_NORMAL, LOAD_NONE);
+	assert_int_equal(set_queue(NPU_QUEUES_MAX, 1, 0), NPU_ADMIN_STATUS_INVALID);
+	assert_int_equal(set_queue(0xffffffff, 1, 0), NPU_ADMIN_STATUS_INVALID);
+	assert_int_equal(set_queue(4, 1, 0), NPU_ADMIN_STATUS_NOT_FOUND);
+	assert_int_equal(set_queue(3, 4, 0), NPU_ADMIN_STATUS_INVALID);
+	assert_int_equal(set_queue(3, 0x101, 0), NPU_ADMIN_STATUS_INVALID);
+	assert_int_equal(model_admin(NPU_ADMIN_QUEUE_SET, &mbz, sizeof(mbz)), NPU_ADMIN_STATUS_INVALID);
+	assert_int_equal(set_queue(3, 3, 0xffffffff), NPU_ADMIN_STATUS_OK);
+}
+
+static void a_new_priority_counts_at_once(void **state)
+{
+	create_many(0, MODEL_SLOTS, NPU_QUEUE_PRIORITY_HIGH, LOAD_BUSY);
+	model_run(1 * MS);
+	create_many(100, 1, NPU_QUEUE_PRIORITY_LOW, LOAD_BUSY);
+	model_run(1 * MS);
+	assert_int_equal(model_slot_of(100), -1);
+	assert_int_equal(set_queue(100, NPU_QUEUE_PRIORITY_REALTIME, 0), NPU_ADMIN_STATUS_OK);
+	model_run(1 * MS);
+	assert_true(model_slot_of(100) >= 0);
+	/* And back: the one that waits displaces it. */
+	assert_int_equal(set_queue(100, NPU_QUEUE_PRIORITY_LOW, 0), NPU_ADMIN_STATUS_OK);
+	model_run(2 * MS);
+	assert_int_equal(model_slot_of(100), -1);
+}
+
+static void a_new_slice_counts_at_once(void **state)
+{
+	create_many(0, 2 * MODEL_SLOTS, NPU_QUEUE_PRIORITY_NORMAL, LOAD_BUSY);
+	for (uint32_t i = 0; i < MODEL_SLOTS; i++)
+		assert_int_equal(set_queue(i, NPU_QUEUE_PRIORITY_NORMAL, 40000), NPU_ADMIN_STATUS_OK);
+	forget_service();
+	model_run(5 * S);
+	for (uint32_t i = 0; i < MODEL_SLOTS; i++)
+		assert_true(model.queues[i].served_ns > 4 * model.queues[MODEL_SLOTS + i].served_ns);
+}
+
+/* The engines know it from the slot, which takes it when it is loaded. */
+static void realtime_reaches_the_slot(void **state)
+{
+	create_many(0, 1, NPU_QUEUE_PRIORITY_NORMAL, LOAD_BUSY);
+	model_run(1 * MS);
+	for (int realtime = 1; realtime >= 0; realtime--) {
+		uint32_t loads = model.queues[0].loads;
+		int slot;
+
+		set_queue(0, realtime ? NPU_QUEUE_PRIORITY_REALTIME : NPU_QUEUE_PRIORITY_LOW, 0);
+		model_run(2 * MS);
+		slot = model_slot_of(0);
+		assert_true(slot >= 0);
+		assert_int_equal(!!(model.slots[slot].reg[NPU_MG_SLOT_CONFIG / 4] & NPU_MG_SLOT_REALTIME),
+				 realtime);
+		assert_int_equal(model.queues[0].loads, ++loads);
+		/* The same again changes nothing. */
+		set_queue(0, realtime ? NPU_QUEUE_PRIORITY_REALTIME : NPU_QUEUE_PRIORITY_LOW, 9000);
+		model_run(2 * MS);
+		assert_int_equal(model.queues[0].loads, loads);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +335,10 @@ int main(void)
 		T(a_waiting_queue_is_looked_at_again),
 		T(no_submission_is_lost),
 		T(a_slot_that_lets_go_slowly_is_waited_for),
+		T(properties_are_checked),
+		T(a_new_priority_counts_at_once),
+		T(a_new_slice_counts_at_once),
+		T(realtime_reaches_the_slot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
