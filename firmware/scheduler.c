@@ -93,7 +93,8 @@ void scheduler_remove(uint32_t number)
 
 /*
  * A queue that is found waiting where it had left its slot for a fence has
- * waited all the time. Had the fence held, it would have got on by now.
+ * waited all the time. Until it has looked at the fence again, or has got on,
+ * nothing is known.
  */
 static void count_wait(struct queue *q)
 {
@@ -112,6 +113,8 @@ static uint64_t served_in_slot(const struct queue *q)
 	const uint64_t stood = hal_read64(NPU_MG_TIME_LO) - q->loaded_at;
 	const uint64_t queued = hal_read64(slot_reg(q->slot, NPU_MG_SLOT_QUEUED_LO));
 
+	if (q->parked_at)
+		return 0;
 	return stood > queued ? stood - queued : 0;
 }
 
@@ -199,8 +202,11 @@ static void account(uint32_t slot, struct queue *q)
 	q->busy_ns += hal_read64(slot_reg(slot, NPU_MG_SLOT_BUSY_LO));
 	q->energy_nj += hal_read64(slot_reg(slot, NPU_MG_SLOT_ENERGY_LO));
 	q->progress += hal_read(slot_reg(slot, NPU_MG_SLOT_PROGRESS));
+	count_wait(q);
 	q->served_ns += served_in_slot(q);
-	q->parked_at = q->parked ? hal_read64(NPU_MG_TIME_LO) : 0;
+	/* One that left before it had looked at its fence has still left at parked_at. */
+	if (!q->parked_at && q->parked)
+		q->parked_at = hal_read64(NPU_MG_TIME_LO);
 }
 
 static void stopped(uint32_t slot, uint32_t number)

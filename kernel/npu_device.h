@@ -136,6 +136,7 @@ struct npu_device {
 	struct work_struct lost_work;
 	struct work_struct reset_work;
 	struct work_struct stopped_work;
+	u64 stuck_looked;	/* recovery_wq's: when all queues were looked at, jiffies */
 	struct delayed_work watchdog;
 	u32 heartbeat;		/* the watchdog's: value seen last */
 	unsigned int heartbeat_misses;

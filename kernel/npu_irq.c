@@ -13,17 +13,18 @@
 
 #define NPU_IRQ_CAUSES (NPU_IRQ_ADMIN | NPU_IRQ_FAULT | NPU_IRQ_QUEUE | NPU_IRQ_CRASH)
 
-/* A thread: each register access leaves the guest in a VM, and faults are rare. */
-static irqreturn_t npu_irq_admin_thread(int irq, void *data)
+/* Looks for what vector 0 says; it may have said nothing. */
+static void npu_irq_look_at_causes(struct npu_device *ndev)
 {
-	struct npu_device *ndev = data;
 	u32 causes = npu_read(ndev, NPU_REG_IRQ_STATUS);
 
 	if (causes == ~0u) {
 		if (npu_read(ndev, NPU_REG_ID) == ~0u)
 			npu_lost(ndev, "it has fallen off the bus (registers read all ones)");
-		return IRQ_HANDLED;
+		return;
 	}
+	if (!causes)
+		return;
 	/* Cleared before they are looked at: a cause that comes now raises again. */
 	npu_write(ndev, NPU_REG_IRQ_STATUS, causes);
 	/* Posted: it must have arrived before memory is looked at. */
@@ -36,6 +37,12 @@ static irqreturn_t npu_irq_admin_thread(int irq, void *data)
 		queue_work(ndev->recovery_wq, &ndev->stopped_work);
 	if (causes & NPU_IRQ_CRASH)
 		npu_lost(ndev, npu_boot_reason(npu_read(ndev, NPU_REG_BOOT_STATUS)));
+}
+
+/* A thread: each register access leaves the guest in a VM, and faults are rare. */
+static irqreturn_t npu_irq_admin_thread(int irq, void *data)
+{
+	npu_irq_look_at_causes(data);
 	return IRQ_HANDLED;
 }
 
@@ -81,6 +88,13 @@ int npu_irq_init(struct npu_device *ndev)
 		}
 	}
 	return 0;
+}
+
+void npu_irq_look(struct npu_device *ndev)
+{
+	npu_irq_look_at_causes(ndev);
+	for (int i = 1; i < ndev->vector_count; i++)
+		npu_ring_reap_vector(&ndev->vectors[i]);
 }
 
 void npu_irq_enable(struct npu_device *ndev)

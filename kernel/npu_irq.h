@@ -8,6 +8,11 @@ struct npu_device;
 
 int npu_irq_init(struct npu_device *ndev);
 void npu_irq_enable(struct npu_device *ndev);
+/*
+ * As if every vector had fired: what an interrupt that got lost would have
+ * said. From a thread.
+ */
+void npu_irq_look(struct npu_device *ndev);
 /* No handler runs any more when it returns. The vectors stay allocated. */
 void npu_irq_fini(struct npu_device *ndev);
 

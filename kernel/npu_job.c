@@ -84,7 +84,7 @@ static enum drm_gpu_sched_stat npu_job_timed_out(struct drm_sched_job *base)
 {
 	struct npu_queue *queue = to_npu_job(base)->queue;
 
-	if (!npu_queue_kill_if_stuck(queue)) {
+	if (!npu_stuck_end_if(queue)) {
 #ifdef NPU_HAVE_SCHED_STAT_NO_HANG
 		return DRM_GPU_SCHED_STAT_NO_HANG;
 #endif

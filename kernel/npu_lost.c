@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 // Copyright The npu authors
 /*
- * Losing the card. A watchdog looks at it each second, and whoever waits for
- * it in vain says so: then nothing waits for it any more. Fences signal with
+ * Losing the card. A watchdog looks at it each second (also for what interrupts
+ * should have said), and whoever waits for it in vain says so: then nothing waits for it any more. Fences signal with
  * -ENODEV, ioctls return it, the driver can be unbound; a reset is tried
  * (npu_reset.c).
  */
@@ -11,6 +11,7 @@
 
 #include "npu_boot.h"
 #include "npu_device.h"
+#include "npu_irq.h"
 #include "npu_lost.h"
 #include "npu_queue_end.h"
 #include "npu_reset.h"
@@ -54,6 +55,7 @@ static void npu_watchdog(struct work_struct *work)
 		return;
 	}
 	ndev->heartbeat = beat;
+	npu_irq_look(ndev);
 	queue_delayed_work(ndev->sched_wq, &ndev->watchdog, msecs_to_jiffies(NPU_WATCHDOG_MS));
 }
 

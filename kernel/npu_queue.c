@@ -230,7 +230,7 @@ static int npu_queue_init_sched(struct npu_queue *queue)
 		.timeout_wq = ndev->recovery_wq,
 		.num_rqs = 1,
 		.credit_limit = NPU_RING_CREDITS,
-		.timeout = msecs_to_jiffies(npu_queue_timeout_ms()),
+		.timeout = msecs_to_jiffies(npu_stuck_period_ms()),
 		.name = "npu-queue",
 		.dev = &ndev->pdev->dev,
 	};

@@ -14,6 +14,7 @@
 
 #include "npu_mmu.h"
 #include "npu_ring.h"
+#include "npu_stuck.h"
 
 struct drm_device;
 struct drm_file;
@@ -52,7 +53,7 @@ struct npu_queue {
 	struct work_struct free_work;
 	struct list_head vector_link;	/* npu_vector.queues */
 	u64 fence_context;	/* of npu_fence.base */
-	u64 progress;		/* the time-out handler's: seen last */
+	struct npu_stuck stuck;	/* the recovery work queue's */
 
 	spinlock_t lock;	/* guards all below; the fences' lock; taken in interrupts */
 	void *memory;		/* ring, control block, fence; NULL when stopped */

@@ -6,8 +6,6 @@
  * that is oldest then is the guilty job's and gets the reason; those behind
  * it get ECANCELED.
  */
-#include <linux/module.h>
-
 #include <drm/npu_accel.h>
 
 #include "npu_coredump.h"
@@ -18,16 +16,6 @@
 #include "npu_queue_end.h"
 #include "npu_ring.h"
 #include "npu_trace.h"
-
-static unsigned int npu_job_timeout_ms = 2000;
-module_param_named(job_timeout_ms, npu_job_timeout_ms, uint, 0444);
-MODULE_PARM_DESC(job_timeout_ms,
-		 "a queue that makes no progress for a whole such period is killed, 100 ... 600000 ms [2000]");
-
-unsigned int npu_queue_timeout_ms(void)
-{
-	return clamp(npu_job_timeout_ms, 100u, 600000u);
-}
 
 void npu_queue_read_control(struct npu_queue *queue)
 {
@@ -84,8 +72,7 @@ int npu_queue_admin(struct npu_queue *queue, u8 opcode, struct npu_admin_queue_r
 	return ret;
 }
 
-/* When it returns, the card runs nothing of the queue: killed, destroyed, or lost. */
-static void npu_queue_kill(struct npu_queue *queue)
+void npu_queue_kill(struct npu_queue *queue)
 {
 	struct npu_admin_queue_result r;
 
@@ -93,34 +80,6 @@ static void npu_queue_kill(struct npu_queue *queue)
 	/* Its number may be another queue's already. */
 	if (queue->on_card)
 		npu_queue_admin(queue, NPU_ADMIN_QUEUE_KILL, &r);
-}
-
-bool npu_queue_kill_if_stuck(struct npu_queue *queue)
-{
-	struct npu_admin_queue_result r;
-
-	npu_ring_reap(queue);
-	scoped_guard(spinlock_irq, &queue->lock)
-		if (list_empty(&queue->inflight))
-			return false;
-	if (!npu_queue_admin(queue, NPU_ADMIN_QUEUE_QUERY, &r) && r.progress != queue->progress) {
-		queue->progress = r.progress;
-		return false;
-	}
-	if (npu_is_live(queue->ndev) && npu_queue_close(queue, -ECANCELED)) {
-		dev_warn_ratelimited(&queue->ndev->pdev->dev,
-				     "queue %u of %s (pid %d): no progress for %u ms: killed\n",
-				     queue->number, queue->comm, queue->pid,
-				     npu_queue_timeout_ms());
-		npu_coredump_take(queue, "no progress");
-	}
-	/* Also when somebody else has closed it: fences signal once the card is off them. */
-	npu_queue_kill(queue);
-	if (npu_is_live(queue->ndev))
-		npu_queue_end(queue, DRM_NPU_QUEUE_TIMED_OUT, -ETIME);
-	else
-		npu_queue_end(queue, DRM_NPU_QUEUE_INNOCENT, -ENODEV);
-	return true;
 }
 
 /* A queue that the card has stopped (a packet was refused, or faulted), or lies about. */

@@ -11,8 +11,6 @@ struct npu_device;
 struct npu_queue;
 struct work_struct;
 
-/* A queue that makes no progress for so long is killed. */
-unsigned int npu_queue_timeout_ms(void);
 /*
  * Copies what the card says of the queue; counters that run backwards are not
  * believed. The caller holds queue->lock.
@@ -24,8 +22,8 @@ bool npu_queue_close(struct npu_queue *queue, int error);
 void npu_queue_end(struct npu_queue *queue, u32 state, int error);
 /* A command on a queue; a card that does not let go of one is lost. */
 int npu_queue_admin(struct npu_queue *queue, u8 opcode, struct npu_admin_queue_result *r);
-/* A job made no progress. False: it did, let it run. */
-bool npu_queue_kill_if_stuck(struct npu_queue *queue);
+/* When it returns, the card runs nothing of the queue: killed, destroyed, or lost. */
+void npu_queue_kill(struct npu_queue *queue);
 /* npu_device.stopped_work: the card has stopped a queue, or lied about it. */
 void npu_queue_stopped_work(struct work_struct *work);
 /* The card is lost: every job of every queue ends with -ENODEV. */

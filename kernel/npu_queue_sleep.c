@@ -67,6 +67,7 @@ int npu_queue_restore_all(struct npu_device *ndev)
 				.energy_nj = queue->energy_nj,
 			};
 			queue->tail = 0;
+			queue->stuck = (struct npu_stuck){};
 		}
 		ret = npu_queue_create_on_card(queue);
 		npu_queue_put(queue);

@@ -31,6 +31,7 @@ static const struct {
 	{ "engine-hang", NPU_DEBUG_ENGINE_HANG },
 	{ "bad-admin", NPU_DEBUG_BAD_ADMIN },
 	{ "fence-backwards", NPU_DEBUG_FENCE_BACKWARDS },
+	{ "engine-dead", NPU_DEBUG_ENGINE_DEAD },
 };
 
 uint64_t monotonic_ns(void)

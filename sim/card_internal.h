@@ -131,6 +131,7 @@ struct command_processor *cp_create(struct card *card);
 void cp_destroy(struct command_processor *cp);
 /* Cancels everything; returns when no slot is loaded and no engine works. */
 void cp_reset(struct command_processor *cp);
+bool cp_is_reset(struct command_processor *cp);	/* a reset is under way */
 void cp_wake(struct command_processor *cp);
 uint32_t cp_slot_read(struct command_processor *cp, unsigned int slot, uint32_t offset);
 /* False: the command made no sense. */

@@ -895,6 +895,16 @@ void cp_status(struct command_processor *cp, FILE *out)
 	pthread_mutex_unlock(&cp->lock);
 }
 
+bool cp_is_reset(struct command_processor *cp)
+{
+	bool frozen;
+
+	pthread_mutex_lock(&cp->lock);
+	frozen = cp->frozen;
+	pthread_mutex_unlock(&cp->lock);
+	return frozen;
+}
+
 void cp_reset(struct command_processor *cp)
 {
 	const struct timespec pause = { 0, 100000 };

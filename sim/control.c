@@ -20,7 +20,7 @@ static void fault(struct card *card, char *words, FILE *out)
 		fprintf(out, "error: usage: fault NAME on|off\n");
 	else if (card_fault_inject(card, name, !strcmp(state, "on")))
 		fprintf(out, "error: no fault '%s'; there are all-ones, fw-hang, no-irq, irq-storm, "
-			"engine-hang, bad-admin, fence-backwards\n", name);
+			"engine-hang, bad-admin, fence-backwards, engine-dead\n", name);
 	else
 		fprintf(out, "ok\n");
 }

@@ -112,12 +112,22 @@ static struct work_job *take_job(struct work_engine *engine)
 	return job;
 }
 
-/* The injected fault of an engine that never finishes. */
+/*
+ * The injected faults of an engine that never finishes: HANG ends when the job
+ * is aborted, DEAD only when the card is reset.
+ */
+static bool hangs(struct card *card, struct work_job *job)
+{
+	if (card_fault_holds(card, NPU_DEBUG_ENGINE_DEAD))
+		return !cp_is_reset(card->cp);
+	return card_fault_holds(card, NPU_DEBUG_ENGINE_HANG) && !atomic_load(&job->cancel);
+}
+
 static void hang(struct card *card, struct work_job *job)
 {
 	const struct timespec pause = { 0, NAP_NS };
 
-	while (card_fault_holds(card, NPU_DEBUG_ENGINE_HANG) && !atomic_load(&job->cancel))
+	while (hangs(card, job))
 		nanosleep(&pause, NULL);
 }
 

@@ -97,7 +97,7 @@ static void numbers_without_a_fault_do_nothing(void **state)
 
 	assert_true(card_reg_read32(h->card, NPU_REG_CAPS) & NPU_CAPS_DEBUG);
 	fault(h, 0, true);
-	for (uint32_t n = NPU_DEBUG_FENCE_BACKWARDS + 1; n < 64; n++)
+	for (uint32_t n = NPU_DEBUG_ENGINE_DEAD + 1; n < 64; n++)
 		fault(h, n, true);
 	for (uint32_t n = 0; n < 32; n++)
 		assert_false(card_fault_holds(h->card, n));
@@ -246,6 +246,27 @@ static void a_hung_engine_can_be_reset(void **state)
 	assert_int_equal(host_boot_file(h, FIRMWARE_IMAGE), NPU_BOOT_STATE_READY);
 }
 
+static void a_dead_engine_can_only_be_reset(void **state)
+{
+	const struct npu_packet_fill fill = {
+		.header.opcode = NPU_PACKET_FILL, .destination = HOST_DATA_VA, .size = 64, .pattern = 1,
+	};
+	const struct npu_admin_queue_args which = { .queue = HOST_QUEUE };
+	struct host *h = *state;
+	struct npu_admin_completion c;
+
+	data_page(h, HOST_DATA_VA);
+	fault(h, NPU_DEBUG_ENGINE_DEAD, true);
+	host_submit(h, &fill);
+	usleep(20000);
+	assert_int_equal(host_admin(h, NPU_ADMIN_QUEUE_KILL, &which, sizeof(which), &c), 0);
+	assert_int_equal(c.status, NPU_ADMIN_STATUS_TIMEOUT);
+	card_reset(h->card);
+	fault(h, NPU_DEBUG_ENGINE_DEAD, false);
+	h->used = 0;
+	assert_int_equal(host_boot_file(h, FIRMWARE_IMAGE), NPU_BOOT_STATE_READY);
+}
+
 static void bad_admin_answers_are_garbage(void **state)
 {
 	struct host *h = *state;
@@ -333,6 +354,7 @@ int main(void)
 		T(a_storm_fires_every_vector_until_it_is_lifted),
 		T(a_hung_engine_goes_on_or_is_killed),
 		T(a_hung_engine_can_be_reset),
+		T(a_dead_engine_can_only_be_reset),
 		T(bad_admin_answers_are_garbage),
 		T(fences_that_go_backwards),
 		T(memory_errors_stop_the_queue_that_meets_them),
