@@ -41,7 +41,8 @@ void npu_queue_end(struct npu_queue *queue, u32 state, int error)
 	guard(spinlock_irqsave)(&queue->lock);
 	npu_ring_reap_locked(queue);
 	npu_queue_read_control(queue);
-	queue->state |= state;
+	/* The first reason counts: a loss that follows takes no blame away. */
+	queue->state = queue->state ?: state;
 	trace_npu_queue_end(queue, state, error);
 	list_for_each_entry_safe(fence, tmp, &queue->inflight, link) {
 		npu_fence_signal(fence, error);

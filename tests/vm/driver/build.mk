@@ -15,7 +15,8 @@ endef
 $(foreach test,$(driver_tests),$(eval $(call driver_test,$(test))))
 
 # No tests of their own, so not in VM_TESTS: tests/vm/cases run victim against
-# the card that they take away, and soak, many tenants on one card.
+# the card that they take away, ladder against one that they make fail, and
+# soak, many tenants on one card.
 define driver_helper
 $(O)/tests/vm/$(1): $(call objs,tests/vm/driver/$(1).c $(driver_rig))
 	@mkdir -p $$(@D)
@@ -24,4 +25,4 @@ $(O)/tests/vm/$(1): $(call objs,tests/vm/driver/$(1).c $(driver_rig))
 -include $(patsubst %.o,%.d,$(call objs,tests/vm/driver/$(1).c))
 tests: $(O)/tests/vm/$(1)
 endef
-$(foreach helper,soak victim,$(eval $(call driver_helper,$(helper))))
+$(foreach helper,ladder soak victim,$(eval $(call driver_helper,$(helper))))

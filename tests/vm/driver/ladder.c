@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+// Copyright The npu authors
+/*
+ * The rungs of recovery, one a run; for tests/vm/cases, which set
+ * job_timeout_ms and read the TAP lines:
+ *
+ *	ladder CARD overstay	long packets keep slots from others
+ *	ladder CARD engine-hang	an engine hangs until its packet is aborted
+ *	ladder CARD engine-dead	an engine that only a reset helps
+ *	ladder CARD no-irq	no interrupt comes
+ *	ladder CARD kills N	N stuck and N faulting queues, one after another
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xf86drm.h>
+
+#include "drv.h"
+
+#define HOGS		8	/* as many as the card has slots */
+#define CHUNK		(16 * DRV_MIB)
+#define CHUNKS		8192ull
+#define SOURCE_VA	0x1000000000ull
+#define TARGET_VA	0x4000000000ull
+
+static unsigned int card;
+
+static void fault(const char *name, const char *state)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "tests/vm/host control %u fault %s %s >/dev/null", card,
+		 name, state);
+	if (system(command))
+		tap_bail("no fault %s", name);
+}
+
+static uint32_t state_of(int fd, uint32_t queue)
+{
+	struct drm_npu_queue_get_state state;
+
+	return drv_queue_state(fd, queue, &state) ? ~0u : state.state;
+}
+
+/* A packet of 128 GiB: the same memory at many addresses. */
+static void make_endless_packet(struct drv_rig *r)
+{
+	uint32_t source, target;
+
+	if (drv_bo_create(r->fd, CHUNK, DRM_NPU_MEMORY_DEVICE, 0, r->vm, &source) ||
+	    drv_bo_create(r->fd, CHUNK, DRM_NPU_MEMORY_DEVICE, 0, r->vm, &target))
+		tap_bail("no buffer");
+	for (uint64_t i = 0; i < CHUNKS; i++)
+		if (drv_vm_map(r->fd, r->vm, SOURCE_VA + i * CHUNK, CHUNK, source, 0, 0) ||
+		    drv_vm_map(r->fd, r->vm, TARGET_VA + i * CHUNK, CHUNK, target, 0, 0))
+			tap_bail("VM_BIND failed");
+	drv_packet_copy(r->packets, TARGET_VA, SOURCE_VA, CHUNKS * CHUNK);
+}
+
+static void overstay(void)
+{
+	uint32_t queues[HOGS], done[HOGS], state;
+	struct drv_rig hog, small;
+	int killed = 0, left = 0, ret;
+	int64_t start;
+
+	drv_rig_init(&hog, card);
+	drv_rig_init(&small, card);
+	make_endless_packet(&hog);
+	for (int i = 0; i < HOGS; i++)
+		if (drv_queue_create(hog.fd, hog.vm, DRM_NPU_PRIORITY_NORMAL, &queues[i]) ||
+		    drv_syncobj(hog.fd, &done[i]) ||
+		    drv_exec(hog.fd, queues[i], RIG_PACKETS_VA, 1, 0, done[i]))
+			tap_bail("no queue");
+	usleep(300000);
+	drv_packet_fill(small.packets, RIG_DATA_VA, RIG_DATA_SIZE, 7);
+	start = drv_now();
+	if (drv_exec(small.fd, small.queue, RIG_PACKETS_VA, 1, 0, small.syncobj))
+		tap_bail("EXEC failed");
+	ret = drv_wait(small.fd, small.syncobj, 60 * DRV_SECOND);
+	start = drv_now() - start;
+	tap_ret(ret, 0, NULL, "a small job behind packets without an end is done (%lld ms)",
+		(long long)start / 1000000);
+	tap(!state_of(small.fd, small.queue), "its queue is not to blame");
+	for (int i = 0; i < HOGS; i++) {
+		state = state_of(hog.fd, queues[i]);
+		killed += state == DRM_NPU_QUEUE_TIMED_OUT;
+		left += state == 0;
+	}
+	tap(killed == 1 && left == HOGS - 1, "the one that had to leave its slot and did not is killed");
+	drv_rig_fini(&small);
+	drv_rig_fini(&hog);
+}
+
+static void engine_hang(void)
+{
+	struct drv_rig a, b;
+
+	drv_rig_init(&a, card);
+	drv_rig_init(&b, card);
+	drv_packet_fill(a.packets, RIG_DATA_VA, 4096, 1);
+	drv_packet_fill(b.packets, RIG_DATA_VA, RIG_DATA_SIZE, 0x0ddba11);
+	fault("engine-hang", "on");
+	if (drv_exec(a.fd, a.queue, RIG_PACKETS_VA, 1, 0, a.syncobj))
+		tap_bail("EXEC failed");
+	usleep(200000);
+	if (drv_exec(b.fd, b.queue, RIG_PACKETS_VA, 1, 0, b.syncobj))
+		tap_bail("EXEC failed");
+	tap_ret(drv_wait(a.fd, a.syncobj, 10 * DRV_SECOND), -ETIME, NULL,
+		"the job that hangs in an engine is killed");
+	fault("engine-hang", "off");
+	tap(state_of(a.fd, a.queue) == DRM_NPU_QUEUE_TIMED_OUT, "its queue is to blame");
+	tap_ret(drv_wait(b.fd, b.syncobj, 10 * DRV_SECOND), 0, NULL,
+		"the one that waited for the engine gets it");
+	tap(!state_of(b.fd, b.queue) && ((uint32_t *)b.data)[RIG_DATA_SIZE / 4 - 1] == 0x0ddba11,
+	    "its queue works on, its result is right");
+	tap(!drv_queue_destroy(a.fd, a.queue) &&
+	    !drv_queue_create(a.fd, a.vm, DRM_NPU_PRIORITY_NORMAL, &a.queue) && drv_rig_works(&a),
+	    "who was killed goes on with a new queue");
+	drv_rig_fini(&b);
+	drv_rig_fini(&a);
+}
+
+static void engine_dead(void)
+{
+	struct drv_rig a, b, fresh;
+	uint32_t vm;
+
+	drv_rig_init(&a, card);
+	drv_rig_init(&b, card);
+	drv_packet_fill(a.packets, RIG_DATA_VA, 4096, 1);
+	drv_packet_fill(b.packets, RIG_DATA_VA, 4096, 1);
+	fault("engine-dead", "on");
+	if (drv_exec(a.fd, a.queue, RIG_PACKETS_VA, 1, 0, a.syncobj))
+		tap_bail("EXEC failed");
+	usleep(200000);
+	if (drv_exec(b.fd, b.queue, RIG_PACKETS_VA, 1, 0, b.syncobj))
+		tap_bail("EXEC failed");
+	tap_ret(drv_wait(a.fd, a.syncobj, 10 * DRV_SECOND), -ETIME, NULL,
+		"the job that hangs in an engine for good ends");
+	tap_ret(drv_wait(b.fd, b.syncobj, 10 * DRV_SECOND), -ENODEV, NULL,
+		"that of another is lost with the card");
+	fault("engine-dead", "off");
+	tap(state_of(a.fd, a.queue) == DRM_NPU_QUEUE_TIMED_OUT, "the first one's queue is to blame");
+	tap(state_of(b.fd, b.queue) == DRM_NPU_QUEUE_INNOCENT, "the other one's is innocent");
+	tap_ret(drv_vm_create(b.fd, &vm), -ENODEV, NULL, "old files get ENODEV");
+	/* The driver resets the card by itself. */
+	for (int i = 0; i < 100; i++) {
+		fresh.fd = drv_open(card);
+		if (!drv_vm_create(fresh.fd, &vm))
+			break;
+		close(fresh.fd);
+		usleep(100000);
+	}
+	close(fresh.fd);
+	drv_rig_init(&fresh, card);
+	tap(drv_rig_works(&fresh), "a new one works after the card's reset");
+	drv_rig_fini(&fresh);
+	drv_rig_fini(&b);
+	drv_rig_fini(&a);
+}
+
+static void no_irq(void)
+{
+	struct drv_rig r;
+	int64_t worst = 0;
+	bool right = true;
+
+	drv_rig_init(&r, card);
+	fault("no-irq", "on");
+	for (int i = 0; i < 5; i++) {
+		const int64_t start = drv_now();
+
+		right = right && drv_rig_works(&r);
+		worst = drv_now() - start > worst ? drv_now() - start : worst;
+	}
+	fault("no-irq", "off");
+	tap(right, "jobs end without an interrupt");
+	tap(worst < 2 * DRV_SECOND, "within the watchdog's period (%lld ms)",
+	    (long long)worst / 1000000);
+	tap(!state_of(r.fd, r.queue), "their queue is fine");
+	drv_rig_fini(&r);
+}
+
+static void kills(int count)
+{
+	int stuck = 0, faulted = 0;
+	struct drv_rig r;
+
+	for (int i = 0; i < count; i++) {
+		drv_rig_init(&r, card);
+		drv_packet_wait(r.packets, RIG_DATA_VA, 1);
+		stuck += drv_rig_run(&r, 1) == -ETIME &&
+			 state_of(r.fd, r.queue) == DRM_NPU_QUEUE_TIMED_OUT;
+		drv_queue_destroy(r.fd, r.queue);
+		if (drv_queue_create(r.fd, r.vm, DRM_NPU_PRIORITY_NORMAL, &r.queue))
+			tap_bail("no queue");
+		drv_packet_copy(r.packets, RIG_DATA_VA, 0x7000000000ull, 4096);
+		faulted += drv_rig_run(&r, 1) == -EIO &&
+			   state_of(r.fd, r.queue) == DRM_NPU_QUEUE_FAULTED;
+		drv_rig_fini(&r);
+	}
+	tap_ret(stuck, count, NULL, "queues that are stuck end with ETIME");
+	tap_ret(faulted, count, NULL, "queues that fault end with EIO");
+}
+
+int main(int argc, char **argv)
+{
+	const char *rung = argc > 2 ? argv[2] : "";
+
+	if (argc > 1)
+		card = (unsigned int)atoi(argv[1]);
+	if (!strcmp(rung, "overstay"))
+		overstay();
+	else if (!strcmp(rung, "engine-hang"))
+		engine_hang();
+	else if (!strcmp(rung, "engine-dead"))
+		engine_dead();
+	else if (!strcmp(rung, "no-irq"))
+		no_irq();
+	else if (!strcmp(rung, "kills") && argc > 3)
+		kills(atoi(argv[3]));
+	else
+		tap_bail("usage: ladder CARD overstay|engine-hang|engine-dead|no-irq|kills N");
+	return tap_end();
+}
