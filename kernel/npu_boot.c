@@ -83,7 +83,7 @@ int npu_boot_identify(struct npu_device *ndev)
 	ndev->queues_max = npu_read(ndev, NPU_REG_QUEUES);
 	ndev->contexts_max = npu_read(ndev, NPU_REG_CONTEXTS);
 	ndev->memory_size = npu_read64(ndev, NPU_REG_MEMORY_LO);
-	if (!ndev->queues_max || ndev->queues_max > NPU_QUEUES_MAX || ndev->contexts_max < 2 ||
+	if (ndev->queues_max < 2 || ndev->queues_max > NPU_QUEUES_MAX || ndev->contexts_max < 3 ||
 	    ndev->contexts_max > NPU_CONTEXTS_MAX || !ndev->slots || !ndev->tensor_engines ||
 	    !ndev->memory_size || !IS_ALIGNED(ndev->memory_size, PAGE_SIZE) ||
 	    ndev->memory_size > pci_resource_len(ndev->pdev, NPU_BAR_MEMORY)) {
@@ -92,6 +92,8 @@ int npu_boot_identify(struct npu_device *ndev)
 			ndev->memory_size);
 		return -ENODEV;
 	}
+	ndev->queues_max--;
+	ndev->contexts_max--;
 	return 0;
 }
 
@@ -212,7 +214,9 @@ int npu_boot_identify_firmware(struct npu_device *ndev)
 	for (size_t i = 0; i < sizeof(r.build_id) && r.build_id[i]; i++)
 		fw->build_id[i] = isascii(r.build_id[i]) && isprint(r.build_id[i]) ?
 				  r.build_id[i] : '?';
-	ndev->queues_max = min(ndev->queues_max, r.max_queues);
-	ndev->contexts_max = min(ndev->contexts_max, r.max_contexts);
-	return ndev->queues_max && ndev->contexts_max >= 2 ? 0 : -EIO;
+	if (r.max_queues < 2 || r.max_contexts < 3)
+		return -EIO;
+	ndev->queues_max = min(ndev->queues_max, r.max_queues - 1);
+	ndev->contexts_max = min(ndev->contexts_max, r.max_contexts - 1);
+	return 0;
 }

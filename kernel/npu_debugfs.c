@@ -5,6 +5,7 @@
  *
  *	queues		one line for each queue on the card
  *	vms		one line for each address space
+ *	copies		what moved and cleared buffers, the copy engine or the CPU
  *	firmware_log	the log that the firmware keeps
  */
 #include <linux/ctype.h>
@@ -118,9 +119,16 @@ static int npu_debugfs_vms_show(struct seq_file *m, void *data)
 	return 0;
 }
 
+static int npu_debugfs_copies_show(struct seq_file *m, void *data)
+{
+	npu_copy_show(npu_debugfs_device(m), m);
+	return 0;
+}
+
 static const struct drm_debugfs_info npu_debugfs_files[] = {
 	{ "queues", npu_debugfs_queues_show },
 	{ "vms", npu_debugfs_vms_show },
+	{ "copies", npu_debugfs_copies_show },
 	{ "firmware_log", npu_debugfs_log_show },
 };
 

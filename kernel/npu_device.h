@@ -45,6 +45,7 @@
 #include "compat/npu_compat.h"
 #include "npu_admin.h"
 #include "npu_budget.h"
+#include "npu_copy.h"
 
 #ifdef __BIG_ENDIAN
 #error "the card is little endian, and so is this driver"
@@ -104,11 +105,13 @@ struct npu_device {
 	u32 slots;
 	u32 tensor_engines;
 	u32 copy_engines;
+	/* For processes: numbers below. The numbers themselves are the driver's own. */
 	u32 queues_max;
 	u32 contexts_max;
 	struct npu_firmware_info firmware;
 
 	struct npu_admin admin;
+	struct npu_copy copy;
 	struct ttm_device ttm;
 	struct npu_telemetry_cache telemetry;
 

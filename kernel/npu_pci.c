@@ -137,6 +137,9 @@ static int npu_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = npu_admin_init(ndev);
 	if (ret)
 		return ret;
+	ret = npu_copy_init(ndev);
+	if (ret)
+		return ret;
 	ret = npu_telemetry_init(ndev);
 	if (ret)
 		return ret;
@@ -197,6 +200,8 @@ static void npu_pci_shutdown(struct pci_dev *pdev)
 {
 	struct npu_device *ndev = pci_get_drvdata(pdev);
 
+	/* Before the state: who waits for the copy engine goes on then. */
+	pci_clear_master(pdev);
 	atomic_set(&ndev->state, NPU_STATE_GONE);
 	npu_reset_stop(ndev);
 	npu_lost_stop(ndev);

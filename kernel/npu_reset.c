@@ -154,6 +154,8 @@ static void npu_reset_hold(struct npu_device *ndev, const char *reason)
 
 	guard(mutex)(&ndev->reset_lock);
 	ndev->reset_held = true;
+	/* Before the state: who waits for the copy engine goes on then. */
+	pci_clear_master(ndev->pdev);
 	if (atomic_try_cmpxchg(&ndev->state, &old, NPU_STATE_LOST))
 		WRITE_ONCE(ndev->lost_reason, reason);
 	/* Before anything that the card uses is freed. */

@@ -87,21 +87,21 @@ void *npu_ring_packet(struct npu_queue *queue, u64 index)
 	return queue->memory + (index % NPU_RING_PACKETS) * NPU_PACKET_SIZE;
 }
 
-/* Tells the card about a new tail; wakes it if it sleeps (abi/npu_packet.h). */
-static void npu_ring_doorbell(struct npu_queue *queue)
+void npu_ring_doorbell(struct npu_device *ndev, u32 number, u64 tail,
+		       const struct npu_queue_control *control)
 {
-	void __iomem *doorbells = queue->ndev->doorbells;
+	void __iomem *page = ndev->doorbells + NPU_DOORBELL_PAGE(number);
 
 	/* writeq() orders the packets before the tail. */
-	writeq(queue->tail, doorbells + NPU_DOORBELL_PAGE(queue->number) + NPU_DOORBELL_TAIL);
+	writeq(tail, page + NPU_DOORBELL_TAIL);
 	/*
 	 * Tail before need_wake, as the card does it the other way round. The
 	 * store is posted: reading it back makes sure that it has arrived.
 	 */
-	readq(doorbells + NPU_DOORBELL_PAGE(queue->number) + NPU_DOORBELL_TAIL);
+	readq(page + NPU_DOORBELL_TAIL);
 	mb();	/* the tail before the look at need_wake */
-	if (READ_ONCE(queue->control->need_wake))
-		writel(1, doorbells + NPU_WAKE_PAGE(queue->number));
+	if (READ_ONCE(control->need_wake))
+		writel(1, ndev->doorbells + NPU_WAKE_PAGE(number));
 }
 
 int npu_ring_write(struct npu_queue *queue, struct npu_fence *fence,
@@ -128,6 +128,6 @@ int npu_ring_write(struct npu_queue *queue, struct npu_fence *fence,
 	trace_npu_job_run(fence);
 	if (first)
 		npu_ring_arm(queue);
-	npu_ring_doorbell(queue);
+	npu_ring_doorbell(queue->ndev, queue->number, queue->tail, queue->control);
 	return 0;
 }

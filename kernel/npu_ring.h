@@ -9,6 +9,7 @@
 
 #include <npu/npu_packet.h>
 
+struct npu_device;
 struct npu_fence;
 struct npu_queue;
 struct npu_vector;
@@ -24,6 +25,12 @@ struct npu_vector;
 
 /* Where packet @index stands. The caller holds queue->lock and has seen memory. */
 void *npu_ring_packet(struct npu_queue *queue, u64 index);
+/*
+ * Tells the card about a new tail of queue @number, and wakes it if it sleeps
+ * (npu_packet.h).
+ */
+void npu_ring_doorbell(struct npu_device *ndev, u32 number, u64 tail,
+		       const struct npu_queue_control *control);
 /* Writes a job's packets and its fence, rings. Returns the error it ends with at once. */
 int npu_ring_write(struct npu_queue *queue, struct npu_fence *fence,
 		   const struct npu_packet_call *calls, u32 count);

@@ -27,8 +27,13 @@ int npu_start(struct npu_device *ndev)
 	npu_admin_enable(ndev);
 	npu_telemetry_restart(ndev);
 	ret = npu_boot_identify_firmware(ndev);
-	if (ret)
+	if (ret) {
 		dev_err(dev, "firmware does not answer (%d)\n", ret);
+		return ret;
+	}
+	ret = npu_copy_start(ndev);
+	if (ret)
+		dev_err(dev, "firmware makes no queue for the driver's copies (%d)\n", ret);
 	return ret;
 }
 
@@ -39,4 +44,5 @@ void npu_quiesce(struct npu_device *ndev)
 	if (npu_boot_reset(ndev))
 		dev_warn(&ndev->pdev->dev, "card did not confirm its reset\n");
 	npu_admin_disable(ndev);
+	npu_copy_stop(ndev);
 }

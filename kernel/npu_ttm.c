@@ -4,7 +4,8 @@
  * TTM: two managers of page ranges, one for device memory and one that counts
  * the system memory within the card's reach. System memory is mapped for DMA
  * while it is in that reach, so that an unbound driver leaves no mapping
- * behind. Device memory is moved by the CPU through the aperture.
+ * behind. Device memory is moved and cleared by the copy engine (npu_copy.c),
+ * and by the CPU through the aperture when the engine cannot.
  */
 #include <linux/dma-mapping.h>
 
@@ -96,11 +97,17 @@ static void npu_ttm_evict_flags(struct ttm_buffer_object *bo, struct ttm_placeme
 	*placement = (struct ttm_placement){ .num_placement = 1, .placement = &out_of_reach };
 }
 
+/* Below, to ask the engine and to wait for it costs more than a few stores. */
+#define NPU_TTM_ENGINE_MIN SZ_64K
+
 /* Buffers start as zeros, whoever had the memory before. */
 static void npu_ttm_clear(struct npu_device *ndev, struct ttm_resource *mem)
 {
 	u64 at = (u64)mem->start << PAGE_SHIFT, end = at + mem->size;
 
+	if (mem->size >= NPU_TTM_ENGINE_MIN && !npu_copy_clear(ndev, at, mem->size))
+		return;
+	atomic64_add(mem->size, &ndev->copy.cleared_by_cpu);
 	while (at < end) {
 		size_t part = min_t(u64, end - at, SZ_1M);
 
@@ -110,28 +117,73 @@ static void npu_ttm_clear(struct npu_device *ndev, struct ttm_resource *mem)
 	}
 }
 
-static int npu_ttm_move(struct ttm_buffer_object *bo, bool evict, struct ttm_operation_ctx *ctx,
-			struct ttm_resource *new_mem, struct ttm_place *hop)
+/* Lets the copy engine move the content into or out of device memory. */
+static int npu_ttm_copy(struct ttm_buffer_object *bo, struct ttm_operation_ctx *ctx,
+			struct ttm_resource *new_mem)
+{
+	struct npu_device *ndev = npu_ttm_device(bo->bdev);
+	const bool to_device = new_mem->mem_type == NPU_PL_DEVICE;
+	struct ttm_resource *mem = to_device ? new_mem : bo->resource;
+	int ret;
+
+	/* Gives it pages, or takes those back that were swapped out. */
+	ret = npu_compat_ttm_bo_populate(bo, ctx);
+	if (ret)
+		return ret;
+	ret = npu_tt_map(ndev, bo->ttm);
+	if (ret)
+		return ret;
+	return npu_copy_move(ndev, &to_npu_tt(bo->ttm)->sgt, (u64)mem->start << PAGE_SHIFT,
+			     bo->base.size, to_device);
+}
+
+/* Device memory is one of the two sides. The device is entered, the buffer idle. */
+static int npu_ttm_move_device(struct ttm_buffer_object *bo, struct ttm_operation_ctx *ctx,
+			       struct ttm_resource *new_mem)
+{
+	struct npu_device *ndev = npu_ttm_device(bo->bdev);
+	int ret;
+
+	if (!npu_ttm_copy(bo, ctx, new_mem)) {
+		ttm_bo_move_sync_cleanup(bo, new_mem);
+	} else {
+		ret = ttm_bo_move_memcpy(bo, ctx, new_mem);
+		if (ret)
+			return ret;
+		atomic64_add(bo->base.size, &ndev->copy.moved_by_cpu);
+	}
+	if (new_mem->mem_type == TTM_PL_SYSTEM)
+		npu_tt_unmap(ndev, bo->ttm);
+	return 0;
+}
+
+/* Nobody has seen it yet. */
+static int npu_ttm_move_first(struct ttm_buffer_object *bo, struct ttm_resource *new_mem)
+{
+	struct npu_device *ndev = npu_ttm_device(bo->bdev);
+	int idx, ret;
+
+	if (new_mem->mem_type == NPU_PL_DEVICE) {
+		if (!drm_dev_enter(&ndev->drm, &idx))
+			return -ENODEV;
+		npu_ttm_clear(ndev, new_mem);
+		drm_dev_exit(idx);
+	} else if (new_mem->mem_type == NPU_PL_SYSTEM) {
+		ret = npu_tt_map(ndev, bo->ttm);
+		if (ret)
+			return ret;
+	}
+	ttm_bo_move_null(bo, new_mem);
+	return 0;
+}
+
+static int npu_ttm_move_again(struct ttm_buffer_object *bo, struct ttm_operation_ctx *ctx,
+			      struct ttm_resource *new_mem)
 {
 	struct npu_device *ndev = npu_ttm_device(bo->bdev);
 	struct ttm_resource *old = bo->resource;
-	int idx, ret = 0;
+	int idx, ret;
 
-	if (!old || (old->mem_type == TTM_PL_SYSTEM && !bo->ttm)) {
-		/* Nobody has seen it yet. */
-		if (new_mem->mem_type == NPU_PL_DEVICE) {
-			if (!drm_dev_enter(&ndev->drm, &idx))
-				return -ENODEV;
-			npu_ttm_clear(ndev, new_mem);
-			drm_dev_exit(idx);
-		} else if (new_mem->mem_type == NPU_PL_SYSTEM) {
-			ret = npu_tt_map(ndev, bo->ttm);
-			if (ret)
-				return ret;
-		}
-		ttm_bo_move_null(bo, new_mem);
-		goto moved;
-	}
 	/* A card that was silenced uses nothing; jobs that never ran may wait for others. */
 	if (!drm_dev_is_unplugged(bo->base.dev)) {
 		ret = ttm_bo_wait_ctx(bo, ctx);
@@ -149,17 +201,28 @@ static int npu_ttm_move(struct ttm_buffer_object *bo, bool evict, struct ttm_ope
 		if (new_mem->mem_type == TTM_PL_SYSTEM)
 			npu_tt_unmap(ndev, bo->ttm);
 		ttm_bo_move_null(bo, new_mem);
-		goto moved;
+		return 0;
 	}
 	if (!drm_dev_enter(&ndev->drm, &idx))
 		return -ENODEV;
-	ret = ttm_bo_move_memcpy(bo, ctx, new_mem);
+	ret = npu_ttm_move_device(bo, ctx, new_mem);
 	drm_dev_exit(idx);
-	if (ret)
-		return ret;
-moved:
-	npu_bo_moved(to_npu_bo(bo), new_mem->mem_type);
-	return 0;
+	return ret;
+}
+
+static int npu_ttm_move(struct ttm_buffer_object *bo, bool evict, struct ttm_operation_ctx *ctx,
+			struct ttm_resource *new_mem, struct ttm_place *hop)
+{
+	struct ttm_resource *old = bo->resource;
+	int ret;
+
+	if (!old || (old->mem_type == TTM_PL_SYSTEM && !bo->ttm))
+		ret = npu_ttm_move_first(bo, new_mem);
+	else
+		ret = npu_ttm_move_again(bo, ctx, new_mem);
+	if (!ret)
+		npu_bo_moved(to_npu_bo(bo), new_mem->mem_type);
+	return ret;
 }
 
 static int npu_ttm_io_mem_reserve(struct ttm_device *bdev, struct ttm_resource *mem)

@@ -13,6 +13,7 @@
 #include <drm/gpu_scheduler.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
+#include <drm/ttm/ttm_tt.h>
 
 #include "probed.h"
 
@@ -119,6 +120,16 @@ static inline int npu_compat_ttm_device_init(struct ttm_device *bdev,
 	return ttm_device_init(bdev, funcs, dev, mapping, vma_manager, false, false);
 #else
 	return ttm_device_init(bdev, funcs, dev, mapping, vma_manager, 0);
+#endif
+}
+
+static inline int npu_compat_ttm_bo_populate(struct ttm_buffer_object *bo,
+					     struct ttm_operation_ctx *ctx)
+{
+#ifdef NPU_HAVE_TTM_BO_POPULATE
+	return ttm_bo_populate(bo, ctx);
+#else
+	return ttm_tt_populate(bo->bdev, bo->ttm, ctx);
 #endif
 }
 
