@@ -52,11 +52,14 @@ jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
 ALL :=
 UNIT_TESTS :=
+THREAD_TESTS :=
 VM_TESTS :=
 INSTALL_BIN :=
 INSTALL_MAN :=
 INSTALL_LIB :=
 INSTALL_HEADERS :=
+INSTALL_PC :=
+INSTALL_MAN3 :=
 INSTALL_FIRMWARE :=
 
 .PHONY: all
@@ -101,6 +104,18 @@ $(O)/tests/vm/$(1): $(call objs,$(2)) $(filter %.a %.so,$(3))
 	@$$(call say,LD,$$@)
 	$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -Wl,-rpath,'$$$$ORIGIN/../../lib' -o $$@ $(call objs,$(2)) $(3)
 -include $(patsubst %.o,%.d,$(call objs,$(2)))
+endef
+
+# $(call manual,LIBRARY,HEADER): section 3 of the manual, $(O)/man3/LIBRARY/*.3.
+define manual
+$(O)/man3/$(1)/.made: $(2) docs/man3.awk packaging/version
+	@$$(call say,MAN,$$(@D))
+	rm -rf $$(@D) && mkdir -p $$(@D)
+	awk -v library=$(1) -v header=$(notdir $(2)) -v version=$(VERSION) -v folder=$$(@D) \
+		-f docs/man3.awk $(2)
+	touch $$@
+ALL += $(O)/man3/$(1)/.made
+INSTALL_MAN3 += $(O)/man3/$(1)
 endef
 
 include $(sort $(wildcard */build.mk tests/*/build.mk tests/*/*/build.mk))
@@ -151,25 +166,37 @@ soak: deps-check
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 tests
 	@O=$(O) SECONDS_OF_SOAK=$${SECONDS_OF_SOAK:-3600} tests/vm/cases/soak
 
-# The unit tests under the address and undefined-behaviour sanitizers.
-.PHONY: sanitize
+# The unit tests under the address and undefined-behaviour sanitizers; those
+# with threads under ThreadSanitizer.
+.PHONY: sanitize sanitize-thread
 sanitize: deps-check
 	@$(MAKE) --no-print-directory $(jobs) SAN=1 O=$(O)-asan WERROR=1 tests
 	@O=$(O)-asan tests/check unit
+	@$(MAKE) --no-print-directory sanitize-thread
+
+sanitize-thread: deps-check
+	@$(MAKE) --no-print-directory $(jobs) SAN=thread O=$(O)-tsan WERROR=1 threaded-tests
+	@O=$(O)-tsan tests/unit/check $(THREAD_TESTS:$(O)/%=$(O)-tsan/%)
+
+.PHONY: threaded-tests
+threaded-tests: $(THREAD_TESTS)
 
 .PHONY: install install-module uninstall
 install: all install-module
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)/npu \
-		$(DESTDIR)$(includedir)/drm $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(firmwaredir) \
-		$(DESTDIR)$(udevdir)
+		$(DESTDIR)$(includedir)/drm $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man3 \
+		$(DESTDIR)$(firmwaredir) $(DESTDIR)$(udevdir)
 	$(INSTALL) -m 755 $(INSTALL_BIN) $(DESTDIR)$(bindir)
 	for f in $(INSTALL_LIB); do cp -P $$f $(DESTDIR)$(libdir)/; done
-	sed 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|; s|@includedir@|$(includedir)|; s|@VERSION@|$(VERSION)|g' \
-		libnpu/libnpu.pc.in > $(DESTDIR)$(libdir)/pkgconfig/libnpu.pc
+	for f in $(INSTALL_PC); do \
+		sed 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|; s|@includedir@|$(includedir)|; s|@VERSION@|$(VERSION)|g' \
+			$$f > $(DESTDIR)$(libdir)/pkgconfig/$$(basename $$f .in) || exit 1; \
+	done
 	$(INSTALL) -m 644 $(INSTALL_HEADERS) $(DESTDIR)$(includedir)
 	$(INSTALL) -m 644 uapi/npu/*.h $(DESTDIR)$(includedir)/npu
 	$(INSTALL) -m 644 uapi/drm/npu_accel.h $(DESTDIR)$(includedir)/drm
 	$(INSTALL) -m 644 $(INSTALL_MAN) $(DESTDIR)$(mandir)/man1
+	$(INSTALL) -m 644 $(addsuffix /*.3,$(INSTALL_MAN3)) $(DESTDIR)$(mandir)/man3
 	$(INSTALL) -m 644 $(INSTALL_FIRMWARE) $(DESTDIR)$(firmwaredir)
 	$(INSTALL) -m 644 packaging/60-npu.rules $(DESTDIR)$(udevdir)
 ifeq ($(DESTDIR),)
@@ -187,10 +214,13 @@ install-module:
 	done
 	sed 's|@VERSION@|$(VERSION)|g' dkms.conf > $(DESTDIR)$(dkmsdir)/dkms.conf
 
-uninstall:
+uninstall: $(addsuffix /.made,$(INSTALL_MAN3))
+	for f in $(addsuffix /*.3,$(INSTALL_MAN3)); do \
+		rm -f $(DESTDIR)$(mandir)/man3/$$(basename $$f); \
+	done
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(INSTALL_BIN))) \
 		$(addprefix $(DESTDIR)$(libdir)/,$(notdir $(INSTALL_LIB))) \
-		$(DESTDIR)$(libdir)/pkgconfig/libnpu.pc \
+		$(addprefix $(DESTDIR)$(libdir)/pkgconfig/,$(notdir $(INSTALL_PC:.in=))) \
 		$(addprefix $(DESTDIR)$(includedir)/,$(notdir $(INSTALL_HEADERS))) \
 		$(DESTDIR)$(includedir)/drm/npu_accel.h \
 		$(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(INSTALL_MAN))) \
@@ -209,7 +239,7 @@ help:
 	@echo 'make check      all tests (check-lint, -abi, -unit, -kernel, -vm: one stage)'
 	@echo 'make matrix     the module on every kernel that the mirror has, from 6.12 on: built and booted'
 	@echo 'make soak       64 processes with 256 contexts on one card, for an hour (SECONDS_OF_SOAK=)'
-	@echo 'make sanitize   the unit tests under the address and undefined-behaviour sanitizers'
+	@echo 'make sanitize   the unit tests under the address, undefined-behaviour and thread sanitizers'
 	@echo 'make install    DESTDIR=, prefix=$(prefix); the module as DKMS source'
 	@echo 'make uninstall  take it away again'
 	@echo 'make clean      remove build/; the VM cache stays (tests/vm/run --help)'

@@ -22,7 +22,7 @@ npuc_objs := $(call objs,$(npuc_src)) $(O)/obj/compiler/onnx.pb-c.o
 $(O)/lib/libnpuc.so.1: $(npuc_objs) compiler/libnpuc.map
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libnpuc.so.1 \
-		-Wl,--version-script=compiler/libnpuc.map -Wl,-z,defs -o $@ $(npuc_objs) $(npuc_libs)
+		-Wl,--version-script=compiler/libnpuc.map -Wl,--no-undefined-version -Wl,-z,defs -o $@ $(npuc_objs) $(npuc_libs)
 $(O)/lib/libnpuc.so: $(O)/lib/libnpuc.so.1
 	ln -sf libnpuc.so.1 $@
 -include $(patsubst %.o,%.d,$(call objs,$(npuc_src)))
@@ -30,6 +30,8 @@ $(O)/lib/libnpuc.so: $(O)/lib/libnpuc.so.1
 ALL += $(O)/lib/libnpuc.so
 INSTALL_LIB += $(O)/lib/libnpuc.so.1 $(O)/lib/libnpuc.so
 INSTALL_HEADERS += compiler/npuc.h
+INSTALL_PC += compiler/libnpuc.pc.in
+$(eval $(call manual,libnpuc,compiler/npuc.h))
 
 # The program npu-compile. This file is read before tools/build.mk, so the
 # archive is named in full.

@@ -48,6 +48,8 @@ extern "C" {
 struct npuc_graph;
 struct npuc_value;
 
+/* ---- Graph ---- */
+
 /* `name` is written into the compiled graph; an import replaces "" by the model's. */
 NPUC_API int npuc_graph_create(const char *name, struct npuc_graph **graph);
 NPUC_API void npuc_graph_destroy(struct npuc_graph *graph);
@@ -97,19 +99,22 @@ struct npuc_operator {
 /* The index-th ONNX operator in alphabetical order; NULL behind the last. */
 NPUC_API const struct npuc_operator *npuc_operator_at(size_t index);
 
-/* ---- building ---- */
+/* ---- Building ---- */
 
 /* Names the operators that follow, for errors and reports; NULL: no name. */
 NPUC_API void npuc_name(struct npuc_graph *graph, const char *name);
 
+/* An input of the graph, in the order in which they are made. */
 NPUC_API struct npuc_value *npuc_input(struct npuc_graph *graph, const char *name, uint8_t type,
 				       unsigned int rank, const uint32_t *extent);
 /* The data is copied. */
 NPUC_API struct npuc_value *npuc_constant(struct npuc_graph *graph, uint8_t type,
 					  unsigned int rank, const uint32_t *extent,
 					  const void *data);
+/* `value` becomes the next output of the graph. */
 NPUC_API int npuc_output(struct npuc_graph *graph, const char *name, struct npuc_value *value);
 
+/* What a value is; `extent` has as many entries as its rank and is the graph's. */
 NPUC_API uint8_t npuc_value_type(const struct npuc_value *value);
 NPUC_API unsigned int npuc_value_rank(const struct npuc_value *value);
 NPUC_API const uint32_t *npuc_value_extent(const struct npuc_value *value);
@@ -176,7 +181,7 @@ NPUC_API struct npuc_value *npuc_dequantise(struct npuc_graph *graph, struct npu
 					    size_t count, const float *scale, const int32_t *zero,
 					    unsigned int axis);
 
-/* ---- compiling ---- */
+/* ---- Compiling ---- */
 
 /*
  * Optimises the graph, plans its memory and writes the compiled graph. It is

@@ -25,3 +25,5 @@ $(O)/lib/libnpu.so: $(O)/lib/libnpu.so.1
 ALL += $(O)/lib/libnpu.so
 INSTALL_LIB += $(O)/lib/libnpu.so.1 $(O)/lib/libnpu.so
 INSTALL_HEADERS += libnpu/npu.h
+INSTALL_PC += libnpu/libnpu.pc.in
+$(eval $(call manual,libnpu,libnpu/npu.h))

@@ -53,6 +53,8 @@ struct npu_queue;
 struct npu_job;
 struct npu_timeline;
 
+/* ---- Errors and names -------------------------------------------------- */
+
 #define NPU_ERROR_SIZE 512
 
 /* One sentence, zero terminated, without a line end; cut if it is longer. */
@@ -183,6 +185,7 @@ struct npu_memory_info {
 	uint64_t reserved[4];
 };
 
+/* npu_device_memory() - how much memory there is, and how much of it is in use. */
 int npu_device_memory(struct npu_device *device, struct npu_memory_info *info,
 		      struct npu_error *error);
 
@@ -195,6 +198,7 @@ struct npu_firmware_info {
 	uint64_t reserved[4];
 };
 
+/* npu_device_firmware() - what runs on the card's management core. */
 int npu_device_firmware(struct npu_device *device, struct npu_firmware_info *info,
 			struct npu_error *error);
 
@@ -204,6 +208,7 @@ struct npu_time {
 	uint64_t after_ns;
 };
 
+/* npu_device_time() - the card's clock and the host's, looked at together. */
 int npu_device_time(struct npu_device *device, struct npu_time *time, struct npu_error *error);
 
 #define NPU_THROTTLE_POWER 0x1
@@ -227,6 +232,10 @@ struct npu_telemetry {
 	uint64_t reserved[8];
 };
 
+/*
+ * npu_device_telemetry() - temperature, power, energy, clocks and errors, from
+ * the driver's cache.
+ */
 int npu_device_telemetry(struct npu_device *device, struct npu_telemetry *telemetry,
 			 struct npu_error *error);
 
@@ -277,6 +286,7 @@ struct npu_graph_info {
 	uint64_t reserved[3];
 };
 
+/* npu_graph_info() - what is known of the graph; valid as long as it. */
 const struct npu_graph_info *npu_graph_info(const struct npu_graph *graph);
 
 /* An input or output: a dense row-major tensor. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Copyright The npu authors
-/* npu.h, libnpu.map and libnpu.so.1 name the same functions. */
+/* A library's header, its map and the library itself name the same functions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -74,14 +74,27 @@ static void free_names(struct names *n)
 		free(n->names[i]);
 }
 
-/* Words "npu_..." that are followed by @after. */
-static void collect(struct names *n, const char *path, char after)
+struct library {
+	const char *header;
+	const char *map;
+	const char *file;
+	const char *prefix; /* of each function */
+	const char *version;
+};
+
+static struct library libraries[] = {
+	{ "libnpu/npu.h", "libnpu/libnpu.map", LIBRARIES "libnpu.so.1", "npu_", "NPU_1.0" },
+	{ "compiler/npuc.h", "compiler/libnpuc.map", LIBRARIES "libnpuc.so.1", "npuc_", "NPUC_1.0" },
+};
+
+/* Words that start with @prefix and are followed by @after. */
+static void collect(struct names *n, const char *path, const char *prefix, char after)
 {
 	char *text = read_file(path, NULL);
 
 	n->count = 0;
 	blank_comments(text);
-	for (char *c = strstr(text, "npu_"); c; c = strstr(c, "npu_")) {
+	for (char *c = strstr(text, prefix); c; c = strstr(c, prefix)) {
 		bool starts = c == text || (!isalnum((unsigned char)c[-1]) && c[-1] != '_');
 		char *end = c;
 
@@ -107,10 +120,11 @@ static void assert_same(const struct names *a, const struct names *b)
 
 static void header_and_map_name_the_same_functions(void **state)
 {
+	const struct library *l = *state;
 	struct names header, map;
 
-	collect(&header, "libnpu/npu.h", '(');
-	collect(&map, "libnpu/libnpu.map", ';');
+	collect(&header, l->header, l->prefix, '(');
+	collect(&map, l->map, l->prefix, ';');
 	assert_same(&header, &map);
 	free_names(&header);
 	free_names(&map);
@@ -139,10 +153,11 @@ static void exported(struct names *n, const char *path)
 
 static void the_library_exports_these_and_no_more(void **state)
 {
+	const struct library *l = *state;
 	struct names header, library;
 
-	collect(&header, "libnpu/npu.h", '(');
-	exported(&library, LIBRARY);
+	collect(&header, l->header, l->prefix, '(');
+	exported(&library, l->file);
 	assert_same(&header, &library);
 	free_names(&header);
 	free_names(&library);
@@ -150,14 +165,15 @@ static void the_library_exports_these_and_no_more(void **state)
 
 static void each_function_is_found_under_its_version(void **state)
 {
-	void *library = dlopen(LIBRARY, RTLD_NOW);
+	const struct library *l = *state;
+	void *library = dlopen(l->file, RTLD_NOW);
 	struct names header;
 
 	if (!library)
 		fail_msg("%s", dlerror());
-	collect(&header, "libnpu/npu.h", '(');
+	collect(&header, l->header, l->prefix, '(');
 	for (int i = 0; i < header.count; i++)
-		if (!dlvsym(library, header.names[i], "NPU_1.0"))
+		if (!dlvsym(library, header.names[i], l->version))
 			fail_msg("%s", dlerror());
 	free_names(&header);
 	dlclose(library);
@@ -165,11 +181,15 @@ static void each_function_is_found_under_its_version(void **state)
 
 int main(void)
 {
+#define TEST(name, i) { #name, name, NULL, NULL, &libraries[i] }
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(header_and_map_name_the_same_functions),
-		cmocka_unit_test(the_library_exports_these_and_no_more),
-		cmocka_unit_test(each_function_is_found_under_its_version),
+		TEST(header_and_map_name_the_same_functions, 0),
+		TEST(the_library_exports_these_and_no_more, 0),
+		TEST(each_function_is_found_under_its_version, 0),
+		TEST(header_and_map_name_the_same_functions, 1),
+		TEST(the_library_exports_these_and_no_more, 1),
+		TEST(each_function_is_found_under_its_version, 1),
 	};
 
-	return cmocka_run_group_tests_name("libnpu symbols", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("libraries' symbols", tests, NULL, NULL);
 }
