@@ -352,6 +352,20 @@ int npu_device_fd(const struct npu_device *device)
 	return device->fd;
 }
 
+/* 0, or the error of a question about @what. The question itself is never wrong. */
+static int check_answer(struct npu_device *device, int ret, const char *what,
+			struct npu_error *error)
+{
+	if (ret >= 0)
+		return 0;
+	if (ret == -EINVAL)
+		return npu_fail(error, -ENOTSUP,
+				"cannot read %s: the driver (interface %u.%u) does not tell it: install "
+				"a newer driver",
+				what, device->info.driver_major, device->info.driver_minor);
+	return npu_device_fail(device, error, ret, "cannot read %s", what);
+}
+
 int npu_device_memory(struct npu_device *device, struct npu_memory_info *info,
 		      struct npu_error *error)
 {
@@ -361,7 +375,7 @@ int npu_device_memory(struct npu_device *device, struct npu_memory_info *info,
 	if (!device || !info)
 		return npu_fail(error, -EINVAL, "npu_device_memory: no device or no place");
 	ret = query_memory(device->fd, info, &page_size);
-	return ret ? npu_device_fail(device, error, ret, "cannot read the card's memory usage") : 0;
+	return check_answer(device, ret, "the card's memory usage", error);
 }
 
 int npu_device_firmware(struct npu_device *device, struct npu_firmware_info *info,
@@ -373,8 +387,9 @@ int npu_device_firmware(struct npu_device *device, struct npu_firmware_info *inf
 	if (!device || !info)
 		return npu_fail(error, -EINVAL, "npu_device_firmware: no device or no place");
 	ret = npu_kernel_query(device->fd, DRM_NPU_QUERY_FIRMWARE, &f, sizeof(f));
-	if (ret < 0)
-		return npu_device_fail(device, error, ret, "cannot read the firmware's version");
+	ret = check_answer(device, ret, "the firmware's version", error);
+	if (ret)
+		return ret;
 	memset(info, 0, sizeof(*info));
 	info->version = f.version;
 	info->security_version = f.security_version;
@@ -393,8 +408,9 @@ int npu_device_time(struct npu_device *device, struct npu_time *time, struct npu
 	if (!device || !time)
 		return npu_fail(error, -EINVAL, "npu_device_time: no device or no place");
 	ret = npu_kernel_query(device->fd, DRM_NPU_QUERY_TIME, &t, sizeof(t));
-	if (ret < 0)
-		return npu_device_fail(device, error, ret, "cannot read the card's clock");
+	ret = check_answer(device, ret, "the card's clock", error);
+	if (ret)
+		return ret;
 	time->card_ns = t.card_ns;
 	time->before_ns = t.before_ns;
 	time->after_ns = t.after_ns;
@@ -410,8 +426,9 @@ int npu_device_telemetry(struct npu_device *device, struct npu_telemetry *teleme
 	if (!device || !telemetry)
 		return npu_fail(error, -EINVAL, "npu_device_telemetry: no device or no place");
 	ret = npu_kernel_query(device->fd, DRM_NPU_QUERY_TELEMETRY, &t, sizeof(t));
-	if (ret < 0)
-		return npu_device_fail(device, error, ret, "cannot read the card's telemetry");
+	ret = check_answer(device, ret, "the card's telemetry", error);
+	if (ret)
+		return ret;
 	memset(telemetry, 0, sizeof(*telemetry));
 	telemetry->age_ns = t.age_ns;
 	telemetry->temperature_mc = t.temperature_mc;

@@ -17,6 +17,7 @@
  * Errors that any call on a device can give, besides those named with it:
  *	-EINVAL	an argument makes no sense
  *	-ENOMEM	no memory
+ *	-ENOTSUP	the driver is older than the library and lacks this
  *	-ENODEV	the card was lost or reset since it was opened. Nothing of this
  *		device works any more, all jobs have ended with this error;
  *		give back every reference and open the card again.

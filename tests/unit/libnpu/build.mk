@@ -17,6 +17,8 @@ $(eval $(call unit_test,libnpu-weights,$(libnpu_test)/test_weights.c $(libnpu_ri
 $(eval $(call unit_test,libnpu-log,$(libnpu_test)/test_log.c $(libnpu_rig),$(libnpu_test_libs)))
 $(eval $(call unit_test,libnpu-profile,$(libnpu_test)/test_profile.c $(libnpu_rig),$(libnpu_test_libs)))
 $(eval $(call unit_test,libnpu-threads,$(libnpu_test)/test_threads.c $(libnpu_rig),$(libnpu_test_libs)))
+# With the library's own ioctl.c, and libdrm, on an ioctl() of the test's.
+$(eval $(call unit_test,libnpu-versions,$(libnpu_test)/test_versions.c libnpu/ioctl.c,$(libnpu_test_libs) -ldrm))
 
 $(O)/obj/$(libnpu_test)/test_symbols.o: CPPFLAGS += -DLIBRARIES='"$(O)/lib/"'
 $(eval $(call unit_test,libnpu-symbols,$(libnpu_test)/test_symbols.c,-ldl))
