@@ -2,11 +2,11 @@
 // Copyright The npu authors
 /* Buffer objects: GEM objects whose memory TTM manages. */
 #include <drm/drm_gem_ttm_helper.h>
-#include <drm/drm_prime.h>
 #include <drm/npu_accel.h>
 
 #include "npu_bo.h"
 #include "npu_device.h"
+#include "npu_prime.h"
 #include "npu_ttm.h"
 #include "npu_vm.h"
 
@@ -29,7 +29,7 @@ int npu_bo_validate(struct npu_bo *bo)
 	struct ttm_place places[2];
 
 	npu_bo_fill_placement(bo, places, &placement);
-	return ttm_bo_validate(&bo->ttm, &placement, &ctx);
+	return ttm_bo_validate(&bo->ttm, &placement, &ctx) ?: npu_ttm_map(bo);
 }
 
 void npu_bo_moved(struct npu_bo *bo, u32 mem_type)
@@ -65,18 +65,10 @@ static int npu_bo_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 	return drm_gem_ttm_mmap(obj, vma);
 }
 
-static struct dma_buf *npu_bo_export(struct drm_gem_object *obj, int flags)
-{
-	/* It shares its reservation with an address space that the other side lacks. */
-	if (npu_bo_of_gem(obj)->vm_resv)
-		return ERR_PTR(-EPERM);
-	return drm_gem_prime_export(obj, flags);
-}
-
 static const struct drm_gem_object_funcs npu_bo_funcs = {
 	.free = npu_bo_gem_free,
 	.mmap = npu_bo_mmap,
-	.export = npu_bo_export,
+	.export = npu_prime_export,
 };
 
 /* Zeroed memory within the card's reach. @vm may be NULL. */
@@ -99,6 +91,7 @@ static struct npu_bo *npu_bo_create(struct npu_device *ndev, u64 size, u32 place
 	}
 	bo->placement = placement_mask;
 	bo->flags = flags;
+	INIT_LIST_HEAD(&bo->pinned_link);
 	bo->ttm.base.funcs = &npu_bo_funcs;
 	if (vm) {
 		bo->vm_resv = vm->gpuvm.r_obj;

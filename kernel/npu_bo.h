@@ -7,6 +7,7 @@
 #include <drm/drm_gem.h>
 #include <drm/ttm/ttm_bo.h>
 
+struct dma_buf;
 struct npu_device;
 struct npu_vm;
 
@@ -17,6 +18,9 @@ struct npu_bo {
 	u32 region;		/* DRM_NPU_MEMORY_* now, 0 = out of the card's reach; for display */
 	/* The address space that alone may map it; its reservation is shared. */
 	struct drm_gem_object *vm_resv;
+	struct dma_buf *exported;	/* guarded by the reservation; its release clears it */
+	struct dma_buf *imported;	/* referenced */
+	struct list_head pinned_link;	/* npu_device.pinned */
 };
 
 #define to_npu_bo(b) container_of(b, struct npu_bo, ttm)

@@ -113,8 +113,12 @@ static int npu_debugfs_vms_show(struct seq_file *m, void *data)
 
 	seq_puts(m, "context     faults last_fault_va\n");
 	xa_lock(&ndev->contexts);
-	xa_for_each(&ndev->contexts, context, vm)
-		seq_printf(m, "%7lu %10llu 0x%llx\n", context, vm->fault_count, vm->fault.va);
+	xa_for_each(&ndev->contexts, context, vm) {
+		spin_lock(&vm->fault_lock);
+		seq_printf(m, "%7lu %10llu 0x%llx\n", context, vm->fault_count,
+			   vm->faults[(vm->fault_count - 1) % NPU_VM_FAULTS].va);
+		spin_unlock(&vm->fault_lock);
+	}
 	xa_unlock(&ndev->contexts);
 	return 0;
 }

@@ -113,6 +113,8 @@ struct npu_device {
 	struct npu_admin admin;
 	struct npu_copy copy;
 	struct ttm_device ttm;
+	spinlock_t pinned_lock;	/* guards pinned */
+	struct list_head pinned;	/* npu_bo.pinned_link: stay where others use them */
 	struct npu_telemetry_cache telemetry;
 
 	unsigned int vector_count;	/* granted; 0 is the admin's */

@@ -9,12 +9,14 @@
 #include <drm/drm_ioctl.h>
 #include <drm/npu_accel.h>
 
+#include "npu_bind.h"
 #include "npu_bo.h"
 #include "npu_boot.h"
 #include "npu_device.h"
 #include "npu_drv.h"
 #include "npu_job.h"
 #include "npu_pci.h"
+#include "npu_prime.h"
 #include "npu_query.h"
 #include "npu_queue.h"
 #include "npu_vm.h"
@@ -93,6 +95,7 @@ const struct drm_driver npu_drm_driver = {
 	.open = npu_file_open,
 	.postclose = npu_file_postclose,
 	.show_fdinfo = npu_file_show_fdinfo,
+	.gem_prime_import = npu_prime_import,
 	.ioctls = npu_ioctls,
 	.num_ioctls = ARRAY_SIZE(npu_ioctls),
 	.fops = &npu_fops,

@@ -10,6 +10,7 @@
 
 #include "npu_device.h"
 #include "npu_fault.h"
+#include "npu_queue.h"
 #include "npu_vm.h"
 
 /* The card's FIFO has 16; more than this at once is a card gone wrong. */
@@ -28,6 +29,9 @@ static void npu_fault_drain_locked(struct npu_device *ndev)
 		context = npu_read(ndev, NPU_REG_FAULT_CONTEXT);
 		fault.queue = npu_read(ndev, NPU_REG_FAULT_QUEUE);
 		fault.va = npu_read64(ndev, NPU_REG_FAULT_VA_LO);
+		fault.time_ns = ktime_get_ns();
+		/* Now: the number may be another queue's when somebody asks. */
+		fault.handle = npu_queue_find_handle(ndev, context, fault.queue);
 		npu_write(ndev, NPU_REG_FAULT_INFO, NPU_FAULT_POP);
 
 		/* A user's mistake: said to the user by VM_GET_STATE, not to everybody. */

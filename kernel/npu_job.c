@@ -9,12 +9,10 @@
  * the job's fence may be waited for, and it will signal.
  */
 #include <linux/delay.h>
-#include <linux/dma-fence-chain.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_exec.h>
-#include <drm/drm_syncobj.h>
 #include <drm/npu_accel.h>
 
 #include "npu_device.h"
@@ -24,20 +22,13 @@
 #include "npu_queue.h"
 #include "npu_queue_end.h"
 #include "npu_ring.h"
+#include "npu_sync.h"
 #include "npu_trace.h"
 #include "npu_user.h"
 #include "npu_vm.h"
 
 #define NPU_JOB_COMMANDS_MAX	64
-#define NPU_JOB_SYNCS_MAX	1024
 #define NPU_JOB_LOCK_TRIES	8
-
-/* A syncobj that the job is to signal. */
-struct npu_job_signal {
-	struct drm_syncobj *syncobj;
-	struct dma_fence_chain *chain;	/* NULL: binary */
-	u64 point;
-};
 
 /* ---- The scheduler's side -------------------------------------------------- */
 
@@ -168,81 +159,20 @@ static void npu_job_discard(struct npu_job *job)
 	dma_fence_put(&fence->base);
 }
 
-static void npu_job_drop_signals(struct npu_job_signal *signals, u32 count)
-{
-	for (u32 i = 0; i < count; i++) {
-		dma_fence_chain_free(signals[i].chain);
-		drm_syncobj_put(signals[i].syncobj);
-	}
-	kvfree(signals);
-}
-
-static int npu_job_take_signal(struct npu_job_signal *signal, struct drm_file *file,
-			       const struct drm_npu_sync *sync)
-{
-	signal->syncobj = drm_syncobj_find(file, sync->handle);
-	if (!signal->syncobj)
-		return -ENOENT;
-	signal->point = sync->point;
-	if (!sync->point)
-		return 0;
-	signal->chain = dma_fence_chain_alloc();
-	if (signal->chain)
-		return 0;
-	drm_syncobj_put(signal->syncobj);
-	return -ENOMEM;
-}
-
 /* drm_sched_job_add_syncobj_dependency() knows points of 32 bits only. */
-static int npu_job_add_wait(struct npu_job *job, struct drm_file *file,
-			    const struct drm_npu_sync *sync)
+static int npu_job_add_waits(struct npu_job *job, struct npu_syncs *syncs)
 {
-	struct dma_fence *fence;
-	int ret;
+	for (u32 i = 0; i < syncs->wait_count; i++) {
+		struct dma_fence *fence = syncs->waits[i];
+		int ret;
 
-	ret = drm_syncobj_find_fence(file, sync->handle, sync->point, 0, &fence);
-	if (ret)
-		return ret;
-	/* Takes the reference, also when it fails. */
-	return drm_sched_job_add_dependency(&job->base, fence);
-}
-
-/* Adds the waits to the job, collects the signals. */
-static int npu_job_take_syncs(struct npu_job *job, struct drm_file *file,
-			      const struct drm_npu_sync *syncs, u32 count,
-			      struct npu_job_signal **signals, u32 *signal_count)
-{
-	int ret = 0;
-
-	*signal_count = 0;
-	*signals = kvcalloc(max(count, 1u), sizeof(**signals), GFP_KERNEL_ACCOUNT);
-	if (!*signals)
-		return -ENOMEM;
-	for (u32 i = 0; !ret && i < count; i++) {
-		if (syncs[i].flags & DRM_NPU_SYNC_SIGNAL) {
-			ret = npu_job_take_signal(&(*signals)[*signal_count], file, &syncs[i]);
-			if (!ret)
-				++*signal_count;
-		} else {
-			ret = npu_job_add_wait(job, file, &syncs[i]);
-		}
+		/* Takes the reference, also when it fails. */
+		syncs->waits[i] = NULL;
+		ret = drm_sched_job_add_dependency(&job->base, fence);
+		if (ret)
+			return ret;
 	}
-	if (ret)
-		npu_job_drop_signals(*signals, *signal_count);
-	return ret;
-}
-
-static void npu_job_signal_syncobjs(struct npu_job_signal *signals, u32 count,
-				    struct dma_fence *fence)
-{
-	for (u32 i = 0; i < count; i++) {
-		if (signals[i].chain)
-			drm_syncobj_add_point(signals[i].syncobj, signals[i].chain, fence,
-					      signals[i].point);
-		else
-			drm_syncobj_replace_fence(signals[i].syncobj, fence);
-		signals[i].chain = NULL;	/* the syncobj's now */
-	}
+	return 0;
 }
 
 /*
@@ -275,7 +205,8 @@ static int npu_job_push(struct npu_job *job, struct dma_fence **finished)
 {
 	struct npu_queue *queue = job->queue;
 	struct drm_gpuvm_exec exec = {
-		.flags = DRM_EXEC_INTERRUPTIBLE_WAIT,
+		/* Two imports of one buffer share its reservation. */
+		.flags = DRM_EXEC_INTERRUPTIBLE_WAIT | DRM_EXEC_IGNORE_DUPLICATES,
 		.num_fences = 1,
 	};
 	struct npu_vm *vm;
@@ -309,48 +240,40 @@ put_vm:
 	return ret;
 }
 
-static bool npu_job_args_are_valid(const struct drm_npu_command *commands, u32 command_count,
-				   const struct drm_npu_sync *syncs, u32 sync_count)
+static bool npu_job_commands_are_valid(const struct drm_npu_command *commands, u32 command_count)
 {
 	for (u32 i = 0; i < command_count; i++)
 		if (commands[i].flags || !commands[i].count || commands[i].count > NPU_CALL_MAX ||
 		    !IS_ALIGNED(commands[i].va, NPU_PACKET_SIZE) ||
 		    commands[i].va < NPU_MMU_USER_START || commands[i].va >= NPU_MMU_USER_END)
 			return false;
-	for (u32 i = 0; i < sync_count; i++)
-		if (syncs[i].flags & ~DRM_NPU_SYNC_SIGNAL)
-			return false;
 	return true;
 }
 
 static int npu_exec(struct npu_queue *queue, struct drm_file *file,
 		    const struct drm_npu_exec *args, const struct drm_npu_command *commands,
-		    const struct drm_npu_sync *syncs)
+		    const struct drm_npu_sync *sync_array)
 {
-	struct npu_job_signal *signals;
 	struct dma_fence *finished;
+	struct npu_syncs syncs;
 	struct npu_job *job;
-	u32 signal_count;
 	int ret;
 
 	job = npu_job_create(queue, file, commands, args->commands.count);
 	if (IS_ERR(job))
 		return PTR_ERR(job);
-	ret = npu_job_take_syncs(job, file, syncs, args->syncs.count, &signals, &signal_count);
-	if (ret)
-		goto discard;
-	ret = npu_job_push(job, &finished);
+	ret = npu_syncs_get(&syncs, file, sync_array, args->syncs.count);
+	if (!ret)
+		ret = npu_job_add_waits(job, &syncs);
+	if (!ret)
+		ret = npu_job_push(job, &finished);
 	if (ret) {
-		npu_job_drop_signals(signals, signal_count);
-		goto discard;
+		npu_job_discard(job);
+	} else {
+		npu_syncs_signal(&syncs, finished);
+		dma_fence_put(finished);
 	}
-	npu_job_signal_syncobjs(signals, signal_count, finished);
-	npu_job_drop_signals(signals, signal_count);
-	dma_fence_put(finished);
-	return 0;
-
-discard:
-	npu_job_discard(job);
+	npu_syncs_put(&syncs);
 	return ret;
 }
 
@@ -369,13 +292,13 @@ int npu_exec_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 	commands = npu_user_array(&args->commands, sizeof(*commands), NPU_JOB_COMMANDS_MAX);
 	if (IS_ERR(commands))
 		return PTR_ERR(commands);
-	syncs = npu_user_array(&args->syncs, sizeof(*syncs), NPU_JOB_SYNCS_MAX);
+	syncs = npu_sync_array(&args->syncs);
 	if (IS_ERR(syncs)) {
 		ret = PTR_ERR(syncs);
 		goto free_commands;
 	}
 	ret = -EINVAL;
-	if (!npu_job_args_are_valid(commands, args->commands.count, syncs, args->syncs.count))
+	if (!npu_job_commands_are_valid(commands, args->commands.count))
 		goto free_syncs;
 	ret = -ENOENT;
 	queue = npu_queue_lookup(nfile, args->queue);

@@ -15,6 +15,7 @@
 #include "npu_lost.h"
 #include "npu_queue_end.h"
 #include "npu_reset.h"
+#include "npu_vm.h"
 
 #define NPU_WATCHDOG_MS 1000
 /* The firmware beats each 100 ms; under load its core may get little time. */
@@ -28,6 +29,7 @@ static void npu_lost_work(struct work_struct *work)
 	if (atomic_read(&ndev->state) != NPU_STATE_LOST)
 		return;
 	npu_queue_abandon_all(ndev);
+	npu_vm_abandon_binds(ndev);
 	npu_reset_schedule(ndev);
 }
 

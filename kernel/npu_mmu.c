@@ -12,9 +12,15 @@
  *
  * The card caches valid entries only: making one valid needs no
  * invalidation, and a table may be freed once it was unlinked and a flush of
- * its range has completed.
+ * its range has completed. Mapping over what is mapped exchanges entries one
+ * by one, so that the card finds the old translation or the new one. A table
+ * that a large page has replaced keeps its entries until npu_mmu_tidy(): the
+ * card may still be on its way through it.
+ *
+ * Fences wait for npu_mmu.lock (npu_bind_queue.c): nothing is allocated under it.
  */
 #include <linux/dma-mapping.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "npu_device.h"
@@ -74,16 +80,26 @@ int npu_mmu_init(struct npu_mmu *mmu, struct npu_device *ndev)
 	BUILD_BUG_ON(PAGE_SIZE % NPU_PAGE_SIZE);
 	mmu->ndev = ndev;
 	mutex_init(&mmu->lock);
+	/* Lockdep is to know from the start that nobody allocates under it. */
+	if (IS_ENABLED(CONFIG_LOCKDEP)) {
+		fs_reclaim_acquire(GFP_KERNEL);
+		might_lock(&mmu->lock);
+		fs_reclaim_release(GFP_KERNEL);
+	}
 	mmu->root = npu_mmu_table_create(mmu, NPU_PT_LEVELS - 1);
 	return mmu->root ? 0 : -ENOMEM;
 }
 
 void npu_mmu_fini(struct npu_mmu *mmu)
 {
-	guard(mutex)(&mmu->lock);
-	if (mmu->root)
-		npu_mmu_table_free(mmu, mmu->root);
-	WRITE_ONCE(mmu->root, NULL);
+	struct npu_mmu_table *root;
+
+	scoped_guard(mutex, &mmu->lock) {
+		root = mmu->root;
+		WRITE_ONCE(mmu->root, NULL);
+	}
+	if (root)
+		npu_mmu_table_free(mmu, root);
 }
 
 u64 npu_mmu_root(struct npu_mmu *mmu)
@@ -91,33 +107,57 @@ u64 npu_mmu_root(struct npu_mmu *mmu)
 	return mmu->root->dma;
 }
 
-static int npu_mmu_prepare_table(struct npu_mmu *mmu, struct npu_mmu_table *table, u64 va, u64 end)
+/*
+ * Uses *@spare, which is of its level, where the first table is missing. True:
+ * none is; else *@va is where the next one is missing, and *@level which.
+ */
+static bool npu_mmu_fill(struct npu_mmu_table *table, u64 *va, u64 end,
+			 struct npu_mmu_table **spare, unsigned int *level)
 {
-	if (!table->level)
-		return 0;
-	while (va < end) {
-		u64 next = npu_mmu_entry_end(va, end, table->level);
-		struct npu_mmu_table **child = &table->children[npu_mmu_index(va, table->level)];
-		int ret;
+	while (table->level && *va < end) {
+		u64 next = npu_mmu_entry_end(*va, end, table->level);
+		struct npu_mmu_table **child = &table->children[npu_mmu_index(*va, table->level)];
 
-		if (!*child)
-			*child = npu_mmu_table_create(mmu, table->level - 1);
-		if (!*child)
-			return -ENOMEM;
-		ret = npu_mmu_prepare_table(mmu, *child, va, next);
-		if (ret)
-			return ret;
-		va = next;
+		if (!*child && *spare && (*spare)->level == table->level - 1) {
+			*child = *spare;
+			*spare = NULL;
+		}
+		if (!*child) {
+			*level = table->level - 1;
+			return false;
+		}
+		if (!npu_mmu_fill(*child, va, next, spare, level))
+			return false;
+		*va = next;
 	}
-	return 0;
+	return true;
 }
 
 int npu_mmu_prepare(struct npu_mmu *mmu, u64 va, u64 size)
 {
-	guard(mutex)(&mmu->lock);
-	if (!mmu->root)
-		return -ENODEV;
-	return npu_mmu_prepare_table(mmu, mmu->root, va, va + size);
+	const u64 end = va + size;
+	struct npu_mmu_table *spare = NULL;
+	unsigned int level;
+	int ret = 0;
+
+	for (;;) {
+		scoped_guard(mutex, &mmu->lock) {
+			if (!mmu->root)
+				ret = -ENODEV;
+			else if (!npu_mmu_fill(mmu->root, &va, end, &spare, &level))
+				ret = -EAGAIN;
+			else
+				ret = 0;
+		}
+		/* Somebody else may have put one there meanwhile. */
+		if (spare)
+			npu_mmu_table_free(mmu, spare);
+		if (ret != -EAGAIN)
+			return ret;
+		spare = npu_mmu_table_create(mmu, level);
+		if (!spare)
+			return -ENOMEM;
+	}
 }
 
 static void npu_mmu_set(struct npu_mmu_table *table, unsigned int index, u64 entry)
@@ -134,6 +174,26 @@ static bool npu_mmu_fits_large_page(unsigned int level, u64 va, u64 next, u64 ad
 	       IS_ALIGNED(va | address, NPU_LARGE_PAGE_SIZE);
 }
 
+static bool npu_mmu_is_large_page(const struct npu_mmu_table *table, unsigned int index)
+{
+	u64 entry = le64_to_cpu(table->entries[index]);
+
+	return table->level && (entry & NPU_PTE_VALID) && (entry & NPU_PTE_LEAF);
+}
+
+/* The standby table gets the same translations, then takes the large page's place. */
+static void npu_mmu_split_entry(struct npu_mmu_table *table, unsigned int index)
+{
+	const u64 entry = le64_to_cpu(table->entries[index]);
+	struct npu_mmu_table *child = table->children[index];
+
+	for (int i = 0; i < NPU_PT_ENTRIES; i++)
+		npu_mmu_set(child, i, entry + (u64)i * NPU_PAGE_SIZE);
+	/* The card follows the link: the child's entries come first. */
+	dma_wmb();
+	npu_mmu_set(table, index, child->dma | NPU_PTE_VALID);
+}
+
 static void npu_mmu_map_table(struct npu_mmu_table *table, u64 va, u64 end, u64 address, u64 flags)
 {
 	const u64 leaf = NPU_PTE_VALID | NPU_PTE_LEAF | flags;
@@ -147,6 +207,8 @@ static void npu_mmu_map_table(struct npu_mmu_table *table, u64 va, u64 end, u64 
 		} else {
 			struct npu_mmu_table *child = table->children[index];
 
+			if (npu_mmu_is_large_page(table, index))
+				npu_mmu_split_entry(table, index);
 			npu_mmu_map_table(child, va, next, address, flags);
 			/* The card follows the link: the child's entries come first. */
 			dma_wmb();
@@ -164,6 +226,13 @@ void npu_mmu_map(struct npu_mmu *mmu, u64 va, u64 address, u64 size, u64 flags)
 		npu_mmu_map_table(mmu->root, va, va + size, address, flags);
 }
 
+/* A table that is not linked any more stands by for the next time. */
+static void npu_mmu_empty(struct npu_mmu_table *table)
+{
+	for (int i = 0; table->used && i < NPU_PT_ENTRIES; i++)
+		npu_mmu_set(table, i, 0);
+}
+
 static void npu_mmu_unmap_table(struct npu_mmu_table *table, u64 va, u64 end)
 {
 	while (va < end) {
@@ -173,6 +242,9 @@ static void npu_mmu_unmap_table(struct npu_mmu_table *table, u64 va, u64 end)
 
 		if ((entry & NPU_PTE_VALID) && (entry & NPU_PTE_LEAF)) {
 			npu_mmu_set(table, index, 0);
+			/* It may have replaced small pages just now. */
+			if (table->level)
+				npu_mmu_empty(table->children[index]);
 		} else if (entry & NPU_PTE_VALID) {
 			npu_mmu_unmap_table(table->children[index], va, next);
 			if (!table->children[index]->used)
@@ -192,26 +264,35 @@ void npu_mmu_unmap(struct npu_mmu *mmu, u64 va, u64 size)
 void npu_mmu_split(struct npu_mmu *mmu, u64 va)
 {
 	struct npu_mmu_table *table;
-	u64 entry;
 
 	guard(mutex)(&mmu->lock);
 	table = mmu->root;
 	while (table && table->level > 1)
 		table = table->children[npu_mmu_index(va, table->level)];
-	if (!table || IS_ALIGNED(va, NPU_LARGE_PAGE_SIZE))
-		return;
-	entry = le64_to_cpu(table->entries[npu_mmu_index(va, 1)]);
-	if (!(entry & NPU_PTE_VALID) || !(entry & NPU_PTE_LEAF))
-		return;
-	/* The standby table gets the same translations, then takes the large page's place. */
-	npu_mmu_map_table(table->children[npu_mmu_index(va, 1)],
-			  ALIGN_DOWN(va, NPU_LARGE_PAGE_SIZE),
-			  ALIGN_DOWN(va, NPU_LARGE_PAGE_SIZE) + NPU_LARGE_PAGE_SIZE,
-			  entry & NPU_PTE_ADDR_MASK,
-			  entry & (NPU_PTE_WRITE | NPU_PTE_DEVICE | NPU_PTE_PRIV | NPU_PTE_SNOOP));
-	dma_wmb();
-	npu_mmu_set(table, npu_mmu_index(va, 1),
-		    table->children[npu_mmu_index(va, 1)]->dma | NPU_PTE_VALID);
+	if (table && !IS_ALIGNED(va, NPU_LARGE_PAGE_SIZE) &&
+	    npu_mmu_is_large_page(table, npu_mmu_index(va, 1)))
+		npu_mmu_split_entry(table, npu_mmu_index(va, 1));
+}
+
+static void npu_mmu_tidy_table(struct npu_mmu_table *table, u64 va, u64 end)
+{
+	while (va < end) {
+		u64 next = npu_mmu_entry_end(va, end, table->level);
+		unsigned int index = npu_mmu_index(va, table->level);
+
+		if (npu_mmu_is_large_page(table, index))
+			npu_mmu_empty(table->children[index]);
+		else if (table->level > 1 && table->children[index])
+			npu_mmu_tidy_table(table->children[index], va, next);
+		va = next;
+	}
+}
+
+void npu_mmu_tidy(struct npu_mmu *mmu, u64 va, u64 size)
+{
+	guard(mutex)(&mmu->lock);
+	if (mmu->root)
+		npu_mmu_tidy_table(mmu->root, va, va + size);
 }
 
 void npu_mmu_flush(struct npu_mmu *mmu, u64 va, u64 size)

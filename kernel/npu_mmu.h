@@ -29,12 +29,13 @@ void npu_mmu_fini(struct npu_mmu *mmu);
 /* What CONTEXT_CREATE wants. */
 u64 npu_mmu_root(struct npu_mmu *mmu);
 
-/* Makes all tables that a mapping of the range can need. */
+/* Makes all tables that a mapping of the range can need; the one that allocates. */
 int npu_mmu_prepare(struct npu_mmu *mmu, u64 va, u64 size);
 /*
  * Maps contiguous memory at @address (a DMA address, or with NPU_PTE_DEVICE an
- * offset in device memory) into a prepared range where nothing is mapped.
- * Cannot fail, needs no invalidation.
+ * offset in device memory) into a prepared range. Cannot fail. Where nothing is
+ * mapped no invalidation is needed; what is mapped is replaced without a
+ * moment in which nothing is, and then needs a flush and npu_mmu_tidy().
  */
 void npu_mmu_map(struct npu_mmu *mmu, u64 va, u64 address, u64 size, u64 flags);
 /* Unmaps; only npu_mmu_flush() makes sure that the card knows. */
@@ -49,6 +50,8 @@ void npu_mmu_split(struct npu_mmu *mmu, u64 va);
  * unmapped; a card that does not confirm that is lost.
  */
 void npu_mmu_flush(struct npu_mmu *mmu, u64 va, u64 size);
+/* After a map over a mapped range, and its flush: empties the tables that it has replaced. */
+void npu_mmu_tidy(struct npu_mmu *mmu, u64 va, u64 size);
 /* Frees empty tables of a range that was unmapped and flushed. */
 void npu_mmu_prune(struct npu_mmu *mmu, u64 va, u64 size);
 

@@ -16,6 +16,7 @@
 #include "npu_lost.h"
 #include "npu_pci.h"
 #include "npu_pm.h"
+#include "npu_prime.h"
 #include "npu_queue.h"
 #include "npu_reset.h"
 #include "npu_start.h"
@@ -95,6 +96,7 @@ static int npu_pci_init_objects(struct npu_device *ndev)
 	mutex_init(&ndev->quota_lock);
 	xa_init(&ndev->quotas);
 	npu_queue_init_device(ndev);
+	npu_prime_init_device(ndev);
 	npu_lost_init(ndev);
 	npu_reset_init(ndev);
 	ret = init_srcu_struct(&ndev->ioctl_srcu);

@@ -34,10 +34,12 @@ static int npu_pm_suspend(struct device *dev)
 		return 0;
 	ret = npu_queue_pause_all(ndev);
 	if (!ret)
+		ret = npu_vm_wait_binds(ndev);
+	if (!ret)
 		ret = npu_ttm_evict_device(ndev);
 	if (ret) {
 		dev_err(dev, "no sleep (%d): %s\n", ret, ret == -EBUSY ?
-			"a job takes too long" : "device memory could not be saved");
+			"a job or a bind takes too long" : "device memory could not be saved");
 		ndev->reset_held = false;
 		npu_queue_resume_all(ndev);
 		return ret;

@@ -345,18 +345,17 @@ struct npu_queue *npu_queue_lookup(struct npu_file *nfile, u32 handle)
 	return queue;
 }
 
-u32 npu_queue_find_handle(struct npu_file *nfile, u32 number)
+u32 npu_queue_find_handle(struct npu_device *ndev, u32 context, u32 number)
 {
 	struct npu_queue *queue;
-	unsigned long handle;
-	u32 found = 0;
+	u32 handle = 0;
 
-	xa_lock(&nfile->queues);
-	xa_for_each(&nfile->queues, handle, queue)
-		if (queue->number == number)
-			found = handle;
-	xa_unlock(&nfile->queues);
-	return found;
+	xa_lock_irq(&ndev->queues);
+	queue = xa_load(&ndev->queues, number);
+	if (queue && queue->context == context)
+		handle = READ_ONCE(queue->handle);
+	xa_unlock_irq(&ndev->queues);
+	return handle;
 }
 
 u64 npu_queue_busy_ns(struct npu_queue *queue)

@@ -80,8 +80,8 @@ struct npu_queue {
 struct npu_queue *npu_queue_lookup(struct npu_file *nfile, u32 handle);
 void npu_queue_get(struct npu_queue *queue);
 void npu_queue_put(struct npu_queue *queue);
-/* The file's handle of queue @number on the card; 0 for none. */
-u32 npu_queue_find_handle(struct npu_file *nfile, u32 number);
+/* The handle, in its file, of what is queue @number on the card now; 0: none of @context. */
+u32 npu_queue_find_handle(struct npu_device *ndev, u32 context, u32 number);
 
 /*
  * A reference to the device's first queue with at least number *@number, which

@@ -51,6 +51,7 @@ static void npu_reset_clear(struct npu_device *ndev)
 	cancel_delayed_work_sync(&ndev->watchdog);
 	/* Ioctls may wait for fences, and one may still be making a queue. */
 	npu_queue_abandon_all(ndev);
+	npu_vm_abandon_binds(ndev);
 	synchronize_srcu(&ndev->ioctl_srcu);
 	npu_queue_abandon_all(ndev);
 	/* Nothing of the old life acts on the new one. */

@@ -15,8 +15,9 @@
 
 #include "npu_bo.h"
 #include "npu_device.h"
+#include "npu_prime.h"
 #include "npu_ttm.h"
-#include "npu_vm.h"
+#include "npu_va.h"
 
 static struct npu_device *npu_ttm_device(struct ttm_device *bdev)
 {
@@ -27,33 +28,61 @@ static struct ttm_tt *npu_tt_create(struct ttm_buffer_object *bo, u32 page_flags
 {
 	struct npu_tt *tt = kzalloc(sizeof(*tt), GFP_KERNEL);
 
+	int ret;
+
 	if (!tt)
 		return NULL;
-	if (ttm_tt_init(&tt->ttm, bo, page_flags, ttm_cached, 0)) {
+	if (page_flags & TTM_TT_FLAG_EXTERNAL)
+		ret = ttm_sg_tt_init(&tt->ttm, bo, page_flags, ttm_cached);
+	else
+		ret = ttm_tt_init(&tt->ttm, bo, page_flags, ttm_cached, 0);
+	if (ret) {
 		kfree(tt);
 		return NULL;
 	}
 	return &tt->ttm;
 }
 
-static int npu_tt_map(struct npu_device *ndev, struct ttm_tt *ttm)
+static int npu_tt_map_import(struct npu_tt *tt, struct dma_buf_attachment *attach)
 {
-	struct npu_tt *tt = to_npu_tt(ttm);
+	struct sg_table *sgt = npu_prime_map(attach);
+
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+	tt->attach = attach;
+	tt->import = sgt;
+	tt->sgt = *sgt;
+	return 0;
+}
+
+static int npu_tt_map_pages(struct npu_device *ndev, struct npu_tt *tt)
+{
+	struct ttm_tt *ttm = &tt->ttm;
 	int ret;
 
-	if (tt->mapped)
-		return 0;
 	ret = sg_alloc_table_from_pages(&tt->sgt, ttm->pages, ttm->num_pages, 0,
 					(u64)ttm->num_pages << PAGE_SHIFT, GFP_KERNEL);
 	if (ret)
 		return ret;
 	ret = dma_map_sgtable(&ndev->pdev->dev, &tt->sgt, DMA_BIDIRECTIONAL, 0);
-	if (ret) {
+	if (ret)
 		sg_free_table(&tt->sgt);
-		return ret;
-	}
-	tt->mapped = true;
-	return 0;
+	return ret;
+}
+
+static int npu_tt_map(struct npu_device *ndev, struct ttm_buffer_object *bo)
+{
+	struct npu_tt *tt = to_npu_tt(bo->ttm);
+	int ret;
+
+	if (tt->mapped)
+		return 0;
+	if (bo->base.import_attach)
+		ret = npu_tt_map_import(tt, bo->base.import_attach);
+	else
+		ret = npu_tt_map_pages(ndev, tt);
+	tt->mapped = !ret;
+	return ret;
 }
 
 static void npu_tt_unmap(struct npu_device *ndev, struct ttm_tt *ttm)
@@ -62,21 +91,45 @@ static void npu_tt_unmap(struct npu_device *ndev, struct ttm_tt *ttm)
 
 	if (!tt->mapped)
 		return;
-	dma_unmap_sgtable(&ndev->pdev->dev, &tt->sgt, DMA_BIDIRECTIONAL, 0);
-	sg_free_table(&tt->sgt);
+	if (tt->import) {
+		npu_prime_unmap(tt->attach, tt->import);
+		tt->import = NULL;
+	} else {
+		dma_unmap_sgtable(&ndev->pdev->dev, &tt->sgt, DMA_BIDIRECTIONAL, 0);
+		sg_free_table(&tt->sgt);
+	}
 	tt->mapped = false;
+}
+
+int npu_ttm_map(struct npu_bo *bo)
+{
+	dma_resv_assert_held(bo->ttm.base.resv);
+	if (bo->ttm.resource->mem_type != NPU_PL_SYSTEM)
+		return 0;
+	return npu_tt_map(npu_ttm_device(bo->ttm.bdev), &bo->ttm);
+}
+
+void npu_ttm_unmap(struct npu_bo *bo)
+{
+	dma_resv_assert_held(bo->ttm.base.resv);
+	if (bo->ttm.ttm)
+		npu_tt_unmap(npu_ttm_device(bo->ttm.bdev), bo->ttm.ttm);
 }
 
 static int npu_tt_populate(struct ttm_device *bdev, struct ttm_tt *ttm,
 			   struct ttm_operation_ctx *ctx)
 {
+	/* The exporter has the pages. */
+	if (ttm->page_flags & TTM_TT_FLAG_EXTERNAL)
+		return 0;
 	return ttm_pool_alloc(&bdev->pool, ttm, ctx);
 }
 
 static void npu_tt_unpopulate(struct ttm_device *bdev, struct ttm_tt *ttm)
 {
 	npu_tt_unmap(npu_ttm_device(bdev), ttm);
-	ttm_pool_free(&bdev->pool, ttm);
+	if (!(ttm->page_flags & TTM_TT_FLAG_EXTERNAL))
+		ttm_pool_free(&bdev->pool, ttm);
 }
 
 static void npu_tt_destroy(struct ttm_device *bdev, struct ttm_tt *ttm)
@@ -130,7 +183,7 @@ static int npu_ttm_copy(struct ttm_buffer_object *bo, struct ttm_operation_ctx *
 	ret = npu_compat_ttm_bo_populate(bo, ctx);
 	if (ret)
 		return ret;
-	ret = npu_tt_map(ndev, bo->ttm);
+	ret = npu_tt_map(ndev, bo);
 	if (ret)
 		return ret;
 	return npu_copy_move(ndev, &to_npu_tt(bo->ttm)->sgt, (u64)mem->start << PAGE_SHIFT,
@@ -169,7 +222,7 @@ static int npu_ttm_move_first(struct ttm_buffer_object *bo, struct ttm_resource 
 		npu_ttm_clear(ndev, new_mem);
 		drm_dev_exit(idx);
 	} else if (new_mem->mem_type == NPU_PL_SYSTEM) {
-		ret = npu_tt_map(ndev, bo->ttm);
+		ret = npu_tt_map(ndev, bo);
 		if (ret)
 			return ret;
 	}
@@ -191,12 +244,13 @@ static int npu_ttm_move_again(struct ttm_buffer_object *bo, struct ttm_operation
 			return ret;
 	}
 	if (new_mem->mem_type == NPU_PL_SYSTEM) {
-		ret = npu_tt_map(ndev, bo->ttm);
+		ret = npu_tt_map(ndev, bo);
 		if (ret)
 			return ret;
 	}
+	npu_prime_moving(to_npu_bo(bo));
 	/* From here the card does not reach the old place any more. */
-	npu_vm_evict_bo(to_npu_bo(bo));
+	npu_va_evict_bo(to_npu_bo(bo));
 	if (old->mem_type != NPU_PL_DEVICE && new_mem->mem_type != NPU_PL_DEVICE) {
 		if (new_mem->mem_type == TTM_PL_SYSTEM)
 			npu_tt_unmap(ndev, bo->ttm);
@@ -299,6 +353,7 @@ void npu_ttm_detach(struct npu_device *ndev)
 {
 	ttm_resource_manager_evict_all(&ndev->ttm, ttm_manager_type(&ndev->ttm, NPU_PL_DEVICE));
 	ttm_resource_manager_evict_all(&ndev->ttm, ttm_manager_type(&ndev->ttm, NPU_PL_SYSTEM));
+	npu_prime_detach(ndev);
 }
 
 u64 npu_ttm_used(struct npu_device *ndev, u32 mem_type)

@@ -10,20 +10,34 @@
 #include <drm/ttm/ttm_placement.h>
 #include <drm/ttm/ttm_tt.h>
 
+struct dma_buf_attachment;
+struct npu_bo;
 struct npu_device;
 
 /* Where the card reaches memory. TTM_PL_SYSTEM is where it does not. */
 #define NPU_PL_SYSTEM TTM_PL_TT
 #define NPU_PL_DEVICE TTM_PL_VRAM
 
-/* Pages of system memory of one buffer; mapped for DMA while in NPU_PL_SYSTEM. */
+/*
+ * System memory of one buffer; mapped for DMA while in NPU_PL_SYSTEM. One that
+ * is imported has no pages, and its exporter can end that state at any time.
+ */
 struct npu_tt {
 	struct ttm_tt ttm;
-	struct sg_table sgt;
+	struct sg_table sgt;	/* its own, or a copy of *import */
+	struct sg_table *import;	/* of attach */
+	struct dma_buf_attachment *attach;
 	bool mapped;
 };
 
 #define to_npu_tt(t) container_of(t, struct npu_tt, ttm)
+
+/*
+ * Maps system memory for DMA if the buffer is in NPU_PL_SYSTEM and is not
+ * mapped; takes that back. The caller holds the reservation.
+ */
+int npu_ttm_map(struct npu_bo *bo);
+void npu_ttm_unmap(struct npu_bo *bo);
 
 int npu_ttm_init(struct npu_device *ndev);
 /* Moves all of device memory's content to system memory. */

@@ -142,4 +142,18 @@ static inline void npu_compat_ttm_bo_fini(struct ttm_buffer_object *bo)
 #endif
 }
 
+#ifdef NPU_HAVE_IMPORT_NS_TOKEN
+#define NPU_COMPAT_IMPORT_NS_DMA_BUF() MODULE_IMPORT_NS(DMA_BUF)
+#else
+#define NPU_COMPAT_IMPORT_NS_DMA_BUF() MODULE_IMPORT_NS("DMA_BUF")
+#endif
+
+#ifdef NPU_HAVE_DMA_BUF_INVALIDATE_MAPPINGS
+#define npu_compat_invalidate_mappings invalidate_mappings
+#define npu_compat_dma_buf_invalidate dma_buf_invalidate_mappings
+#else
+#define npu_compat_invalidate_mappings move_notify
+#define npu_compat_dma_buf_invalidate dma_buf_move_notify
+#endif
+
 #endif /* NPU_COMPAT_H */

@@ -172,28 +172,50 @@ struct drm_npu_vm_op {
 };
 
 /*
- * Applies the operations in order; done when the ioctl returns. On an error
- * `ops_done` tells how many of them have been applied.
+ * Applies the operations in order, all of them or, on an error, none.
+ *
+ * Without ASYNC they have been applied when the ioctl returns; it waits for
+ * binds of this VM that are queued, and takes no syncs. With ASYNC they are
+ * queued: applied once all waits have signalled, whatever these ended with,
+ * and all binds of this VM before them have been applied; then the signals
+ * signal. All checks are made, and all memory is found, before the ioctl
+ * returns.
  */
+#define DRM_NPU_VM_BIND_ASYNC	0x1
+
 struct drm_npu_vm_bind {
 	__u32 vm;
-	__u32 flags;		/* mbz */
-	struct drm_npu_array ops;	/* struct drm_npu_vm_op */
-	__u32 ops_done;		/* out */
-	__u32 mbz;
+	__u32 flags;		/* DRM_NPU_VM_BIND_* */
+	struct drm_npu_array ops;	/* struct drm_npu_vm_op, at most 4096 */
+	struct drm_npu_array syncs;	/* ASYNC: struct drm_npu_sync, at most 1024 */
 };
 
 #define DRM_NPU_VM_FAULTED	0x1	/* an access faulted; see the record */
 #define DRM_NPU_VM_DEAD		0x2	/* card reset or lost: make a new one */
 
+/* The kernel remembers the last 16 faults of a VM. */
+struct drm_npu_vm_fault {
+	__u64 va;
+	__u64 time_ns;		/* CLOCK_MONOTONIC, when the driver read it */
+	/* bit 0 write; reason 15:8: 1 unmapped, 2 permission, 3 table, 4 bus, 5 ECC */
+	__u32 info;
+	__u32 queue;		/* queue handle, 0 = none of this file */
+};
+
 struct drm_npu_vm_get_state {
 	__u32 vm;
 	__u32 state;		/* out: DRM_NPU_VM_* */
-	__u64 fault_count;	/* out */
-	__u64 fault_va;		/* out: the last one */
-	/* out: bit 0 write; reason 15:8: 1 unmapped, 2 permission, 3 table, 4 bus, 5 ECC */
+	__u64 fault_count;	/* out: since the VM was made */
+	/* out: the last one, as in struct drm_npu_vm_fault */
+	__u64 fault_va;
 	__u32 fault_info;
-	__u32 fault_queue;	/* out: queue handle, 0 = none of this file */
+	__u32 fault_queue;
+	/*
+	 * struct drm_npu_vm_fault, newest first. In: room for count elements of
+	 * stride bytes. Out: count is how many there are, of which those that
+	 * there was room for have been written.
+	 */
+	struct drm_npu_array faults;
 };
 
 #define DRM_NPU_PRIORITY_LOW		0

@@ -129,18 +129,28 @@ int drv_vm_destroy(int fd, uint32_t vm)
 	return drv_ioctl(fd, DRM_IOCTL_NPU_VM_DESTROY, &args);
 }
 
-int drv_vm_bind(int fd, uint32_t vm, const struct drm_npu_vm_op *ops, uint32_t count,
-		uint32_t *done)
+int drv_vm_bind(int fd, uint32_t vm, const struct drm_npu_vm_op *ops, uint32_t count)
 {
 	struct drm_npu_vm_bind args = {
 		.vm = vm,
 		.ops = { .pointer = (uintptr_t)ops, .count = count, .stride = sizeof(*ops) },
 	};
-	int ret = drv_ioctl(fd, DRM_IOCTL_NPU_VM_BIND, &args);
 
-	if (done)
-		*done = args.ops_done;
-	return ret;
+	return drv_ioctl(fd, DRM_IOCTL_NPU_VM_BIND, &args);
+}
+
+int drv_vm_bind_async(int fd, uint32_t vm, const struct drm_npu_vm_op *ops, uint32_t count,
+		      const struct drm_npu_sync *syncs, uint32_t sync_count)
+{
+	struct drm_npu_vm_bind args = {
+		.vm = vm,
+		.flags = DRM_NPU_VM_BIND_ASYNC,
+		.ops = { .pointer = (uintptr_t)ops, .count = count, .stride = sizeof(*ops) },
+		.syncs = { .pointer = (uintptr_t)syncs, .count = sync_count,
+			   .stride = sizeof(*syncs) },
+	};
+
+	return drv_ioctl(fd, DRM_IOCTL_NPU_VM_BIND, &args);
 }
 
 int drv_vm_map(int fd, uint32_t vm, uint64_t va, uint64_t size, uint32_t bo, uint64_t offset,
@@ -151,14 +161,14 @@ int drv_vm_map(int fd, uint32_t vm, uint64_t va, uint64_t size, uint32_t bo, uin
 		.bo_offset = offset,
 	};
 
-	return drv_vm_bind(fd, vm, &op, 1, NULL);
+	return drv_vm_bind(fd, vm, &op, 1);
 }
 
 int drv_vm_unmap(int fd, uint32_t vm, uint64_t va, uint64_t size)
 {
 	struct drm_npu_vm_op op = { .op = DRM_NPU_VM_OP_UNMAP, .va = va, .size = size };
 
-	return drv_vm_bind(fd, vm, &op, 1, NULL);
+	return drv_vm_bind(fd, vm, &op, 1);
 }
 
 int drv_vm_state(int fd, uint32_t vm, struct drm_npu_vm_get_state *state)

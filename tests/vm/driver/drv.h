@@ -41,9 +41,10 @@ int drv_vm_destroy(int fd, uint32_t vm);
 int drv_vm_map(int fd, uint32_t vm, uint64_t va, uint64_t size, uint32_t bo, uint64_t offset,
 	       uint32_t flags);
 int drv_vm_unmap(int fd, uint32_t vm, uint64_t va, uint64_t size);
-/* Several operations; @done (may be NULL) gets ops_done. */
-int drv_vm_bind(int fd, uint32_t vm, const struct drm_npu_vm_op *ops, uint32_t count,
-		uint32_t *done);
+/* Several operations; queued behind and before syncobjs. */
+int drv_vm_bind(int fd, uint32_t vm, const struct drm_npu_vm_op *ops, uint32_t count);
+int drv_vm_bind_async(int fd, uint32_t vm, const struct drm_npu_vm_op *ops, uint32_t count,
+		      const struct drm_npu_sync *syncs, uint32_t sync_count);
 int drv_vm_state(int fd, uint32_t vm, struct drm_npu_vm_get_state *state);
 
 /* Queues and jobs */
