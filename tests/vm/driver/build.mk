@@ -14,9 +14,8 @@ $(call vm_test,driver_$(1),tests/vm/driver/test_$(1).c $(driver_rig),$(shell pkg
 endef
 $(foreach test,$(driver_tests),$(eval $(call driver_test,$(test))))
 
-# No tests of their own, so not in VM_TESTS: tests/vm/cases run victim against
-# the card that they take away, ladder against one that they make fail, and
-# soak, many tenants on one card.
+# What tests/vm/cases run in VMs of their own. No tests of themselves: they are
+# not in VM_TESTS.
 define driver_helper
 $(O)/tests/vm/$(1): $(call objs,tests/vm/driver/$(1).c $(driver_rig))
 	@mkdir -p $$(@D)
@@ -25,4 +24,4 @@ $(O)/tests/vm/$(1): $(call objs,tests/vm/driver/$(1).c $(driver_rig))
 -include $(patsubst %.o,%.d,$(call objs,tests/vm/driver/$(1).c))
 tests: $(O)/tests/vm/$(1)
 endef
-$(foreach helper,ladder soak victim,$(eval $(call driver_helper,$(helper))))
+$(foreach helper,holder ladder soak victim,$(eval $(call driver_helper,$(helper))))
