@@ -160,6 +160,41 @@ static void the_card_comes_back(struct rig *old)
 	rig_fini(&r);
 }
 
+/* An operator resets the card: the same contract, and it works again without more ado. */
+static void a_reset_ends_what_was_open(void)
+{
+	struct npu_timeline *timeline;
+	struct npu_device *again;
+	struct npu_queue *queue;
+	struct npu_job *gate;
+	struct rig r, fresh;
+
+	rig_init_last(&r);
+	if (npu_timeline_create(r.device, &timeline, &r.error) ||
+	    npu_timeline_signal(timeline, 1, &r.error))
+		tap_bail("%s", r.error.text);
+	gate = rig_gate(&r, r.queue, 4096, 0);
+	command("echo 1 >/sys/bus/pci/devices/%s/reset", entry.bdf);
+	tap_ret(npu_job_wait(gate, 5 * SECOND, &r.error), -ENODEV, NULL, "a reset ends a job: %s",
+		r.error.text);
+	tap_ret(npu_context_status(r.context, &r.error), -ENODEV, NULL, "the context says so");
+	tap_ret(npu_queue_create(r.context, NPU_QUEUE_NORMAL, &queue, &r.error), -ENODEV, NULL,
+		"no more queues");
+	tap_ret(npu_submit_fill(r.queue, r.system, 0, 4, 1, NULL, NULL, &r.error), -ENODEV, NULL,
+		"no more jobs");
+	npu_job_unref(gate);
+	npu_timeline_unref(timeline);
+	for (int i = 0; i < 100 && !state_is("live"); i++)
+		usleep(100000);
+	tap_ret(npu_open_name(entry.bdf, &again, &r.error), 0, r.error.text, "the card is opened again");
+	npu_device_unref(again);
+	rig_init_last(&fresh);
+	tap_ret(fill(&fresh), 0, fresh.error.text, "and works, while the old objects are there");
+	rig_fini(&r);
+	tap_ret(fill(&fresh), 0, fresh.error.text, "and when they are gone");
+	rig_fini(&fresh);
+}
+
 int main(void)
 {
 	struct npu_device_entry *list;
@@ -182,6 +217,8 @@ int main(void)
 	tap_ret(fill(&other), 0, other.error.text, "another card works on");
 	npu_job_unref(done);
 	the_card_comes_back(&r);
+	a_reset_ends_what_was_open();
+	tap_ret(fill(&other), 0, other.error.text, "the other card never noticed");
 	rig_fini(&other);
 	return tap_end();
 }
