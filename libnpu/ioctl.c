@@ -16,6 +16,8 @@
 #include <linux/sync_file.h>
 #include <xf86drm.h>
 
+#include "deadline.h"
+
 /* drmIoctl() repeats what a signal interrupted. */
 static int request(int fd, unsigned long number, void *data)
 {
@@ -243,9 +245,15 @@ void npu_kernel_syncobj_destroy(int fd, uint32_t handle)
 	drmSyncobjDestroy(fd, handle);
 }
 
+/* The kernel waits in ticks, and may give up a part of one too early: it is asked again. */
 int npu_kernel_syncobj_wait(int fd, uint32_t handle, int64_t deadline_ns)
 {
-	return drmSyncobjWait(fd, &handle, 1, deadline_ns, 0, NULL) ? -errno : 0;
+	int ret;
+
+	do {
+		ret = drmSyncobjWait(fd, &handle, 1, deadline_ns, 0, NULL) ? -errno : 0;
+	} while (ret == -ETIME && !npu_deadline_is_over(deadline_ns));
+	return ret;
 }
 
 int npu_kernel_syncobj_export(int fd, uint32_t handle)
@@ -293,8 +301,13 @@ int npu_kernel_timeline_signal(int fd, uint32_t handle, uint64_t point)
 
 int npu_kernel_timeline_wait(int fd, uint32_t handle, uint64_t point, int64_t deadline_ns)
 {
-	return drmSyncobjTimelineWait(fd, &handle, &point, 1, deadline_ns,
-				      DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT, NULL) ? -errno : 0;
+	int ret;
+
+	do {
+		ret = drmSyncobjTimelineWait(fd, &handle, &point, 1, deadline_ns,
+					     DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT, NULL) ? -errno : 0;
+	} while (ret == -ETIME && !npu_deadline_is_over(deadline_ns));
+	return ret;
 }
 
 int npu_kernel_timeline_value(int fd, uint32_t handle, uint64_t *point)
