@@ -107,7 +107,8 @@ static int npu_query_telemetry(struct npu_device *ndev, union npu_query_answer *
 		.ecc_corrected = t.ecc_corrected,
 		.ecc_uncorrected = t.ecc_uncorrected,
 		.throttle = t.throttle,
-		.queues = t.queues,
+		/* Less the driver's own, which copies. */
+		.queues = t.queues - (t.queues && READ_ONCE(ndev->copy.ready)),
 	};
 	return 0;
 }
