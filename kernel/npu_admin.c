@@ -169,6 +169,8 @@ static int npu_admin_errno(struct npu_device *ndev, u8 opcode, u8 status)
 		return -ENOENT;
 	case NPU_ADMIN_STATUS_BUSY:
 		return -EBUSY;
+	case NPU_ADMIN_STATUS_STATE:
+		return -EBADFD;
 	case NPU_ADMIN_STATUS_TIMEOUT:
 		return -ETIMEDOUT;
 	default:

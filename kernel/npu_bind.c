@@ -28,6 +28,7 @@
 #include "npu_device.h"
 #include "npu_drv.h"
 #include "npu_user.h"
+#include "npu_userq.h"
 #include "npu_va.h"
 #include "npu_vm.h"
 
@@ -393,6 +394,8 @@ static int npu_bind_prepare(struct npu_bind *bind)
 				       npu_bo_validate(npu_bo_of_gem(op->obj));
 		if (!ret)
 			ret = npu_mmu_prepare(&bind->vm->mmu, op->va, op->size);
+		if (!ret)
+			ret = npu_userq_prepare_bo(bind->vm, op->obj);
 		if (ret)
 			return ret;
 	}
@@ -446,8 +449,12 @@ static int npu_bind_submit(struct npu_bind *bind, struct dma_fence **before)
 	if (!queued)
 		*before = npu_bind_queue_last(&vm->binds);
 	ret = *before ? -EAGAIN : npu_bind_prepare(bind);
-	if (!ret)
+	if (!ret) {
 		npu_bind_commit(bind);
+		for (u32 i = 0; i < bind->count; i++)
+			if (bind->ops[i].obj)
+				npu_userq_add_bo(vm, bind->ops[i].obj);
+	}
 	npu_bind_put_vm_bos(bind);
 	if (ret) {
 		drm_gpuvm_exec_unlock(&exec);

@@ -113,6 +113,9 @@ static void npu_coredump_copy_ring(struct npu_coredump *dump, struct npu_queue *
 	if (!queue->memory)
 		return;
 	memcpy(&dump->control, queue->control, sizeof(dump->control));
+	/* Its ring is the process's memory: not ours to read. */
+	if (queue->user)
+		return;
 	/* The head is the card's word: only where to look first. */
 	dump->first = dump->control.head > NPU_COREDUMP_BEFORE ?
 		      dump->control.head - NPU_COREDUMP_BEFORE : 0;

@@ -39,6 +39,7 @@
 #include <drm/drm_device.h>
 #include <drm/drm_file.h>
 #include <drm/drm_print.h>
+#include <drm/drm_vma_manager.h>
 #include <drm/ttm/ttm_device.h>
 
 #include "abi/npu_regs.h"
@@ -93,6 +94,7 @@ struct npu_device {
 
 	void __iomem *regs;
 	void __iomem *doorbells;
+	resource_size_t doorbells_phys;
 	void __iomem *memory;	/* the whole device memory, write-combined */
 	resource_size_t memory_phys;
 
@@ -136,6 +138,8 @@ struct npu_device {
 	time64_t reset_window;	/* when counting began, s */
 	unsigned int resets_in_window;
 
+	struct drm_vma_offset_manager doorbell_offsets;	/* npu_doorbell.c */
+	struct workqueue_struct *preempt_wq;	/* suspends user queues: signals fences */
 	struct workqueue_struct *sched_wq;	/* schedulers and the watchdog */
 	struct workqueue_struct *recovery_wq;	/* ordered: time-outs, stops, loss */
 	struct work_struct lost_work;

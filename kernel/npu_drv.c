@@ -13,6 +13,7 @@
 #include "npu_bo.h"
 #include "npu_boot.h"
 #include "npu_device.h"
+#include "npu_doorbell.h"
 #include "npu_drv.h"
 #include "npu_job.h"
 #include "npu_pci.h"
@@ -85,7 +86,16 @@ static const struct drm_ioctl_desc npu_ioctls[] = {
 
 static const struct file_operations npu_fops = {
 	.owner = THIS_MODULE,
-	DRM_ACCEL_FOPS,
+	/* As DRM_ACCEL_FOPS, but for mmap. */
+	.open = accel_open,
+	.release = drm_release,
+	.unlocked_ioctl = drm_ioctl,
+	.compat_ioctl = drm_compat_ioctl,
+	.poll = drm_poll,
+	.read = drm_read,
+	.llseek = noop_llseek,
+	.mmap = npu_doorbell_mmap,
+	.fop_flags = FOP_UNSIGNED_OFFSET,
 	.show_fdinfo = drm_show_fdinfo,
 };
 

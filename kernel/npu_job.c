@@ -304,11 +304,15 @@ int npu_exec_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 	queue = npu_queue_lookup(nfile, args->queue);
 	if (!queue)
 		goto free_syncs;
+	ret = -EINVAL;
+	if (queue->user)
+		goto put_queue;
 	ret = npu_enter(drm, file, &section);
 	if (!ret) {
 		ret = npu_exec(queue, file, args, commands, syncs);
 		npu_exit(drm, &section);
 	}
+put_queue:
 	npu_queue_put(queue);
 free_syncs:
 	kvfree(syncs);

@@ -10,6 +10,7 @@
 #include "npu_boot.h"
 #include "npu_debugfs.h"
 #include "npu_device.h"
+#include "npu_doorbell.h"
 #include "npu_drv.h"
 #include "npu_hwmon.h"
 #include "npu_irq.h"
@@ -68,8 +69,8 @@ static int npu_pci_map(struct npu_device *ndev)
 	dma_set_max_seg_size(dev, UINT_MAX);
 	ndev->memory_phys = pci_resource_start(pdev, NPU_BAR_MEMORY);
 	ndev->regs = devm_ioremap(dev, pci_resource_start(pdev, NPU_BAR_REGS), NPU_BAR_REGS_SIZE);
-	ndev->doorbells = devm_ioremap(dev, pci_resource_start(pdev, NPU_BAR_DOORBELL),
-				       NPU_BAR_DOORBELL_SIZE);
+	ndev->doorbells_phys = pci_resource_start(pdev, NPU_BAR_DOORBELL);
+	ndev->doorbells = devm_ioremap(dev, ndev->doorbells_phys, NPU_BAR_DOORBELL_SIZE);
 	ndev->memory = devm_ioremap_wc(dev, ndev->memory_phys,
 				       pci_resource_len(pdev, NPU_BAR_MEMORY));
 	return ndev->regs && ndev->doorbells && ndev->memory ? 0 : -ENOMEM;
@@ -103,6 +104,15 @@ static int npu_pci_init_objects(struct npu_device *ndev)
 	if (ret)
 		return ret;
 	ret = drmm_add_action_or_reset(&ndev->drm, npu_pci_cleanup_srcu, &ndev->ioctl_srcu);
+	if (ret)
+		return ret;
+	ret = npu_doorbell_init_device(ndev);
+	if (ret)
+		return ret;
+	ndev->preempt_wq = alloc_workqueue("npu-preempt", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!ndev->preempt_wq)
+		return -ENOMEM;
+	ret = drmm_add_action_or_reset(&ndev->drm, npu_pci_destroy_wq, ndev->preempt_wq);
 	if (ret)
 		return ret;
 	ndev->sched_wq = alloc_workqueue("npu-sched", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);

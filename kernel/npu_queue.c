@@ -19,6 +19,7 @@
 #include "npu_queue_end.h"
 #include "npu_quota.h"
 #include "npu_ring.h"
+#include "npu_userq.h"
 #include "npu_vm.h"
 
 /* How long jobs of a stopped queue may wait for others. */
@@ -68,7 +69,10 @@ static void npu_queue_free_work(struct work_struct *work)
 	struct drm_device *drm = &queue->ndev->drm;
 
 	/* Every job is freed: each has a fence, and each fence a reference. */
-	drm_sched_fini(&queue->sched);
+	if (queue->user)
+		npu_userq_free(queue);
+	else
+		drm_sched_fini(&queue->sched);
 	mutex_destroy(&queue->submit_lock);
 	mutex_destroy(&queue->stop_lock);
 	mutex_destroy(&queue->card_lock);
@@ -92,6 +96,14 @@ void npu_queue_get(struct npu_queue *queue)
 void npu_queue_put(struct npu_queue *queue)
 {
 	kref_put(&queue->kref, npu_queue_release);
+}
+
+static void npu_queue_free_memory(struct npu_queue *queue, void *memory)
+{
+	if (queue->user)
+		npu_userq_free_memory(queue, memory);
+	else
+		dma_free_coherent(&queue->ndev->pdev->dev, NPU_QUEUE_MEMORY, memory, queue->dma);
 }
 
 /* Takes the ring's memory out of everybody's reach, returns it to be freed. */
@@ -135,20 +147,26 @@ static void npu_queue_stop(struct npu_queue *queue)
 	scoped_guard(mutex, &queue->submit_lock)
 		queue->closing = true;
 	npu_queue_close(queue, npu_is_live(ndev) ? -ECANCELED : -ENODEV);
+	if (queue->user)
+		npu_userq_stop_begin(queue);
 	scoped_guard(mutex, &queue->card_lock) {
 		queue->on_card = false;
 		npu_queue_admin(queue, NPU_ADMIN_QUEUE_DESTROY, NULL);
 	}
 	npu_queue_unlink_vector(queue);
 	npu_queue_end(queue, 0, npu_is_live(ndev) ? -ECANCELED : -ENODEV);
-	/* What still waits for its turn runs into queue->error; then the entity goes. */
-	npu_queue_get(queue);
-	queue_work(npu_cleanup_wq, &queue->drain_work);
+	if (queue->user) {
+		npu_userq_stop_end(queue);
+	} else {
+		/* What still waits for its turn runs into queue->error; then the entity goes. */
+		npu_queue_get(queue);
+		queue_work(npu_cleanup_wq, &queue->drain_work);
+	}
 	memory = npu_queue_take_memory(queue);
 	npu_mmu_unmap(&queue->vm->mmu, NPU_QUEUE_VA(queue->number), NPU_QUEUE_MEMORY);
 	/* The tables stay, a few pages at most: other queues may be about to use them. */
 	npu_mmu_flush(&queue->vm->mmu, NPU_QUEUE_VA(queue->number), NPU_QUEUE_MEMORY);
-	dma_free_coherent(&ndev->pdev->dev, NPU_QUEUE_MEMORY, memory, queue->dma);
+	npu_queue_free_memory(queue, memory);
 	xa_erase_irq(&ndev->queues, queue->number);
 	npu_quota_uncharge(queue->quota, NPU_QUOTA_QUEUES);
 	npu_vm_put(queue->vm);
@@ -175,15 +193,14 @@ static int npu_queue_alloc_memory(struct npu_queue *queue)
 		return -ENOMEM;
 	queue->control = queue->memory + NPU_RING_SIZE;
 	queue->fence = queue->memory + NPU_QUEUE_FENCE_OFFSET;
-	/* No slot looks at it yet (docs/card.md, "Control block"). */
-	queue->control->need_wake = 1;
 	return 0;
 }
 
 int npu_queue_create_on_card(struct npu_queue *queue)
 {
+	const struct npu_userq *user = queue->user;
 	const u64 va = NPU_QUEUE_VA(queue->number);
-	const struct npu_admin_queue_create_args args = {
+	struct npu_admin_queue_create_args args = {
 		.queue = queue->number,
 		.context = queue->context,
 		.ring_va = va,
@@ -194,6 +211,14 @@ int npu_queue_create_on_card(struct npu_queue *queue)
 		.priority = queue->priority,
 	};
 
+	if (user) {
+		args.ring_va = user->ring_va;
+		args.control_va = va;
+		args.flags = NPU_QUEUE_SUSPENDED;
+		args.ring_shift = user->ring_shift;
+		args.head = user->head;
+		args.call = user->call;
+	}
 	return npu_admin_run(queue->ndev, NPU_ADMIN_QUEUE_CREATE, &args, sizeof(args), NULL, 0);
 }
 
@@ -201,18 +226,21 @@ int npu_queue_create_on_card(struct npu_queue *queue)
 static int npu_queue_start(struct npu_queue *queue)
 {
 	const u64 va = NPU_QUEUE_VA(queue->number);
+	const u64 size = queue->user ? PAGE_SIZE : NPU_QUEUE_MEMORY;
 	struct npu_vector *vector = &queue->ndev->vectors[npu_queue_vector(queue)];
 	int ret;
 
-	ret = npu_mmu_prepare(&queue->vm->mmu, va, NPU_QUEUE_MEMORY);
+	ret = npu_mmu_prepare(&queue->vm->mmu, va, size);
 	if (ret)
 		return ret;
-	npu_mmu_map(&queue->vm->mmu, va, queue->dma, NPU_QUEUE_MEMORY,
-		    NPU_PTE_WRITE | NPU_PTE_PRIV | NPU_PTE_SNOOP);
+	npu_mmu_map(&queue->vm->mmu, va, queue->dma, size,
+		    NPU_PTE_WRITE | NPU_PTE_SNOOP | (queue->user ? 0 : NPU_PTE_PRIV));
+	/* No slot looks at it yet (docs/card.md, "Control block"). */
+	queue->control->need_wake = 1;
 	ret = npu_queue_create_on_card(queue);
 	if (ret) {
-		npu_mmu_unmap(&queue->vm->mmu, va, NPU_QUEUE_MEMORY);
-		npu_mmu_flush(&queue->vm->mmu, va, NPU_QUEUE_MEMORY);
+		npu_mmu_unmap(&queue->vm->mmu, va, size);
+		npu_mmu_flush(&queue->vm->mmu, va, size);
 		return ret;
 	}
 	queue->on_card = true;
@@ -246,7 +274,8 @@ static int npu_queue_init_sched(struct npu_queue *queue)
 	return ret;
 }
 
-static struct npu_queue *npu_queue_create(struct npu_file *nfile, struct npu_vm *vm, u32 priority)
+static struct npu_queue *npu_queue_create(struct npu_file *nfile, struct npu_vm *vm,
+					  const struct drm_npu_queue_create *args)
 {
 	struct npu_device *ndev = nfile->ndev;
 	struct npu_queue *queue;
@@ -266,7 +295,7 @@ static struct npu_queue *npu_queue_create(struct npu_file *nfile, struct npu_vm 
 	queue->context = vm->mmu.context;
 	queue->pid = task_tgid_nr(current);
 	get_task_comm(queue->comm, current);
-	queue->priority = priority;
+	queue->priority = args->priority;
 	queue->fence_context = dma_fence_context_alloc(1);
 	mutex_init(&queue->submit_lock);
 	mutex_init(&queue->stop_lock);
@@ -278,10 +307,12 @@ static struct npu_queue *npu_queue_create(struct npu_file *nfile, struct npu_vm 
 	INIT_LIST_HEAD(&queue->inflight);
 	INIT_LIST_HEAD(&queue->jobs);
 
-	ret = npu_queue_alloc_memory(queue);
+	ret = args->flags & DRM_NPU_QUEUE_USER ?
+	      npu_userq_create(queue, args->ring_va, args->ring_shift) :
+	      npu_queue_alloc_memory(queue);
 	if (ret)
 		goto free;
-	ret = npu_queue_init_sched(queue);
+	ret = queue->user ? 0 : npu_queue_init_sched(queue);
 	if (ret)
 		goto free_memory;
 	/* Reserved only: nobody finds a queue that is half made. */
@@ -303,10 +334,14 @@ static struct npu_queue *npu_queue_create(struct npu_file *nfile, struct npu_vm 
 erase:
 	xa_erase_irq(&ndev->queues, queue->number);
 fini_sched:
-	drm_sched_entity_fini(&queue->entity);
-	drm_sched_fini(&queue->sched);
+	if (!queue->user) {
+		drm_sched_entity_fini(&queue->entity);
+		drm_sched_fini(&queue->sched);
+	}
 free_memory:
-	dma_free_coherent(&ndev->pdev->dev, NPU_QUEUE_MEMORY, queue->memory, queue->dma);
+	npu_queue_free_memory(queue, queue->memory);
+	if (queue->user)
+		npu_userq_free(queue);
 free:
 	npu_vm_put(queue->vm);
 	npu_quota_uncharge(queue->quota, NPU_QUOTA_QUEUES);
@@ -360,6 +395,8 @@ u32 npu_queue_find_handle(struct npu_device *ndev, u32 context, u32 number)
 
 u64 npu_queue_busy_ns(struct npu_queue *queue)
 {
+	if (queue->user)
+		npu_userq_refresh(queue);
 	guard(spinlock_irq)(&queue->lock);
 	npu_queue_read_control(queue);
 	return queue->busy_ns;
@@ -375,17 +412,31 @@ int npu_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *
 	struct npu_vm *vm;
 	int ret;
 
-	if (args->flags || args->priority > DRM_NPU_PRIORITY_REALTIME)
+	if ((args->flags & ~DRM_NPU_QUEUE_USER) || args->mbz ||
+	    args->priority > DRM_NPU_PRIORITY_REALTIME)
+		return -EINVAL;
+	if (!(args->flags & DRM_NPU_QUEUE_USER) && (args->ring_va || args->ring_shift))
 		return -EINVAL;
 	if (args->priority > DRM_NPU_PRIORITY_NORMAL && !capable(CAP_SYS_NICE))
 		return -EACCES;
 	vm = npu_vm_lookup(nfile, args->vm);
 	if (!vm)
 		return -ENOENT;
-	queue = npu_queue_create(nfile, vm, args->priority);
+	queue = npu_queue_create(nfile, vm, args);
 	npu_vm_put(vm);
 	if (IS_ERR(queue))
 		return PTR_ERR(queue);
+	args->control_va = 0;
+	args->mmap_offset = 0;
+	if (queue->user) {
+		ret = npu_userq_publish(queue, file);
+		if (ret) {
+			npu_queue_destroy(nfile, queue);
+			return ret;
+		}
+		args->control_va = NPU_QUEUE_VA(queue->number);
+		args->mmap_offset = drm_vma_node_offset_addr(&queue->user->node);
+	}
 	/* xa_alloc() publishes it: the handle is written under the same lock. */
 	xa_lock(&nfile->queues);
 	ret = __xa_alloc(&nfile->queues, &queue->handle, queue, xa_limit_31b, GFP_KERNEL_ACCOUNT);
@@ -423,6 +474,8 @@ int npu_queue_get_state_ioctl(struct drm_device *drm, void *data, struct drm_fil
 	queue = npu_queue_lookup(nfile, args->queue);
 	if (!queue)
 		return -ENOENT;
+	if (queue->user)
+		npu_userq_refresh(queue);
 	scoped_guard(spinlock_irq, &queue->lock) {
 		npu_queue_read_control(queue);
 		args->state = queue->state;

@@ -21,6 +21,7 @@ struct drm_file;
 struct npu_device;
 struct npu_file;
 struct npu_quota;
+struct npu_userq;
 struct npu_vm;
 
 /* Ring, then a page with the control block and the fence. */
@@ -41,6 +42,9 @@ struct npu_queue {
 	u32 handle;		/* in its file */
 	u32 priority;		/* DRM_NPU_PRIORITY_* */
 
+	struct npu_userq *user;	/* NULL: a kernel queue */
+
+	/* Of kernel queues. */
 	struct drm_gpu_scheduler sched;
 	struct drm_sched_entity entity;
 	struct mutex submit_lock;	/* jobs enter the entity in order; guards closing */
@@ -56,7 +60,7 @@ struct npu_queue {
 	struct npu_stuck stuck;	/* the recovery work queue's */
 
 	spinlock_t lock;	/* guards all below; the fences' lock; taken in interrupts */
-	void *memory;		/* ring, control block, fence; NULL when stopped */
+	void *memory;		/* ring, control block, fence; NULL when stopped; user: control */
 	dma_addr_t dma;
 	struct npu_queue_control *control;
 	u64 *fence;		/* the card writes it */
@@ -70,7 +74,7 @@ struct npu_queue {
 	bool lie_handled;
 	int error;		/* 0: runs. Else what further jobs end with. */
 	u32 state;		/* DRM_NPU_QUEUE_* */
-	/* The last words of the card, for GET_STATE. */
+	/* The last words of the card, for GET_STATE. A user queue's own where it can write them. */
 	u32 card_error, card_error_tag, card_error_op;
 	u64 card_error_va;
 	u64 jobs_done;
@@ -92,7 +96,7 @@ struct npu_queue *npu_queue_next(struct npu_device *ndev, unsigned long *number)
 void npu_queue_init_device(struct npu_device *ndev);
 /* The driver is being unbound: nothing of any queue is left. */
 void npu_queue_stop_all(struct npu_device *ndev);
-/* Makes a queue that has its memory mapped on the card. */
+/* Makes a queue that has its memory mapped on the card; a user queue: suspended. */
 int npu_queue_create_on_card(struct npu_queue *queue);
 void npu_queue_close_file(struct npu_file *nfile);
 /* Engine time of the queue so far, ns. */

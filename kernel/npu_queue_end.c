@@ -16,13 +16,15 @@
 #include "npu_queue_end.h"
 #include "npu_ring.h"
 #include "npu_trace.h"
+#include "npu_userq.h"
 
 void npu_queue_read_control(struct npu_queue *queue)
 {
 	const struct npu_queue_control *c = queue->control;
 
 	lockdep_assert_held(&queue->lock);
-	if (!queue->memory)
+	/* A process can write its own: npu_userq_refresh() asks the card. */
+	if (!queue->memory || queue->user)
 		return;
 	queue->busy_ns = max(queue->busy_ns, READ_ONCE(c->busy_ns));
 	queue->energy_nj = max(queue->energy_nj, READ_ONCE(c->energy_nj));
@@ -38,18 +40,21 @@ void npu_queue_end(struct npu_queue *queue, u32 state, int error)
 {
 	struct npu_fence *fence, *tmp;
 
-	guard(spinlock_irqsave)(&queue->lock);
-	npu_ring_reap_locked(queue);
-	npu_queue_read_control(queue);
-	/* The first reason counts: a loss that follows takes no blame away. */
-	queue->state = queue->state ?: state;
-	trace_npu_queue_end(queue, state, error);
-	list_for_each_entry_safe(fence, tmp, &queue->inflight, link) {
-		npu_fence_signal(fence, error);
-		/* The others are not to blame, unless all are in the same boat. */
-		if (error != -ENODEV)
-			error = -ECANCELED;
+	scoped_guard(spinlock_irqsave, &queue->lock) {
+		npu_ring_reap_locked(queue);
+		npu_queue_read_control(queue);
+		/* The first reason counts: a loss that follows takes no blame away. */
+		queue->state = queue->state ?: state;
+		trace_npu_queue_end(queue, state, error);
+		list_for_each_entry_safe(fence, tmp, &queue->inflight, link) {
+			npu_fence_signal(fence, error);
+			/* The others are not to blame, unless all are in the same boat. */
+			if (error != -ENODEV)
+				error = -ECANCELED;
+		}
 	}
+	if (queue->user)
+		npu_userq_ended(queue);
 }
 
 bool npu_queue_close(struct npu_queue *queue, int error)
@@ -83,6 +88,14 @@ void npu_queue_kill(struct npu_queue *queue)
 		npu_queue_admin(queue, NPU_ADMIN_QUEUE_KILL, &r);
 }
 
+void npu_queue_faulted(struct npu_queue *queue)
+{
+	if (!npu_queue_close(queue, -ECANCELED))
+		return;
+	npu_coredump_take(queue, "stopped by the card");
+	npu_queue_end(queue, DRM_NPU_QUEUE_FAULTED, -EIO);
+}
+
 /* A queue that the card has stopped (a packet was refused, or faulted), or lies about. */
 static void npu_queue_check_stopped(struct npu_queue *queue)
 {
@@ -98,9 +111,8 @@ static void npu_queue_check_stopped(struct npu_queue *queue)
 		npu_coredump_take(queue, "impossible fence value");
 		npu_queue_kill(queue);
 		npu_queue_end(queue, DRM_NPU_QUEUE_FAULTED, -EIO);
-	} else if (stopped && npu_queue_close(queue, -ECANCELED)) {
-		npu_coredump_take(queue, "stopped by the card");
-		npu_queue_end(queue, DRM_NPU_QUEUE_FAULTED, -EIO);
+	} else if (stopped && (!queue->user || npu_userq_is_stopped(queue))) {
+		npu_queue_faulted(queue);
 	}
 }
 

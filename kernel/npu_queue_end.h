@@ -20,6 +20,8 @@ void npu_queue_read_control(struct npu_queue *queue);
 bool npu_queue_close(struct npu_queue *queue, int error);
 /* Ends what is in flight. The card has let go of the queue, or is lost. */
 void npu_queue_end(struct npu_queue *queue, u32 state, int error);
+/* The card has stopped it. */
+void npu_queue_faulted(struct npu_queue *queue);
 /* A command on a queue; a card that does not let go of one is lost. */
 int npu_queue_admin(struct npu_queue *queue, u8 opcode, struct npu_admin_queue_result *r);
 /* When it returns, the card runs nothing of the queue: killed, destroyed, or lost. */

@@ -9,6 +9,7 @@
 #include "npu_queue_end.h"
 #include "npu_queue_sleep.h"
 #include "npu_ring.h"
+#include "npu_userq.h"
 
 /* How long sleep waits for jobs that get on. */
 #define NPU_PAUSE_TIMEOUT_MS	20000
@@ -29,6 +30,11 @@ int npu_queue_pause_all(struct npu_device *ndev)
 
 	/* No process runs that could add jobs; time-outs end what makes no progress. */
 	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
+		if (queue->user) {
+			npu_userq_pause(queue);
+			npu_queue_put(queue);
+			continue;
+		}
 		while (!ret && !npu_queue_is_idle(queue)) {
 			if (ktime_after(ktime_get(), end))
 				ret = -EBUSY;
@@ -47,7 +53,10 @@ void npu_queue_resume_all(struct npu_device *ndev)
 	struct npu_queue *queue;
 
 	for (unsigned long n = 0; (queue = npu_queue_next(ndev, &n)); n++) {
-		drm_sched_wqueue_start(&queue->sched);
+		if (queue->user)
+			npu_userq_unpause(queue);
+		else
+			drm_sched_wqueue_start(&queue->sched);
 		npu_queue_put(queue);
 	}
 }
@@ -58,6 +67,13 @@ int npu_queue_restore_all(struct npu_device *ndev)
 	int ret = 0;
 
 	for (unsigned long n = 0; !ret && (queue = npu_queue_next(ndev, &n)); n++) {
+		if (queue->user) {
+			ret = npu_queue_create_on_card(queue);
+			if (!ret)
+				npu_userq_restore(queue);
+			npu_queue_put(queue);
+			continue;
+		}
 		scoped_guard(spinlock_irq, &queue->lock) {
 			/* The card counts from 0 again; fence values and use go on. */
 			npu_queue_read_control(queue);

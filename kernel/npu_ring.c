@@ -11,6 +11,7 @@
 #include "npu_queue.h"
 #include "npu_ring.h"
 #include "npu_trace.h"
+#include "npu_userq.h"
 
 /*
  * Asks for an interrupt when the oldest job is retired. Pairs with the card,
@@ -41,6 +42,10 @@ void npu_ring_reap_locked(struct npu_queue *queue)
 	u64 value;
 
 	lockdep_assert_held(&queue->lock);
+	if (queue->user) {
+		npu_userq_reap_locked(queue);
+		return;
+	}
 	if (!queue->memory || queue->lied)
 		return;
 	for (;;) {

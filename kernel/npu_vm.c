@@ -82,6 +82,7 @@ static struct npu_vm *npu_vm_create(struct npu_device *ndev, struct npu_quota *q
 	vm->quota = quota;
 	kref_init(&vm->users);
 	spin_lock_init(&vm->fault_lock);
+	INIT_LIST_HEAD(&vm->userqs);
 	npu_bind_queue_init(&vm->binds);
 	resv = drm_gpuvm_resv_object_alloc(&ndev->drm);
 	if (!resv) {

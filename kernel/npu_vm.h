@@ -35,6 +35,7 @@ struct npu_vm {
 	struct npu_quota *quota;	/* charged with this context */
 	struct npu_mmu mmu;
 	struct npu_bind_queue binds;	/* whose turn is yet to come */
+	struct list_head userqs;	/* npu_userq.vm_link; the reservation guards it */
 	spinlock_t fault_lock;	/* guards the two below */
 	struct npu_vm_fault faults[NPU_VM_FAULTS];	/* a ring */
 	u64 fault_count;

@@ -223,11 +223,28 @@ struct drm_npu_vm_get_state {
 #define DRM_NPU_PRIORITY_HIGH		2	/* CAP_SYS_NICE */
 #define DRM_NPU_PRIORITY_REALTIME	3	/* CAP_SYS_NICE */
 
+/*
+ * The process writes the ring and the doorbell by itself (npu_packet.h).
+ * `mmap_offset` is for one shared mapping of DRM_NPU_USERQ_PAGES pages.
+ */
+#define DRM_NPU_QUEUE_USER		0x1
+
+#define DRM_NPU_USERQ_DOORBELL		0	/* pages of the mapping */
+#define DRM_NPU_USERQ_WAKE		1
+#define DRM_NPU_USERQ_CONTROL		2	/* struct npu_queue_control */
+#define DRM_NPU_USERQ_PAGES		3
+
 struct drm_npu_queue_create {
 	__u32 vm;
 	__u32 priority;		/* DRM_NPU_PRIORITY_* */
-	__u32 flags;		/* mbz */
+	__u32 flags;		/* DRM_NPU_QUEUE_* */
 	__u32 queue;		/* out */
+	/* USER only, else mbz: */
+	__u64 ring_va;		/* page aligned; mapped by the process, before it rings */
+	__u32 ring_shift;	/* log2 of packets in the ring, 4 .. 16 */
+	__u32 mbz;
+	__u64 control_va;	/* out: of the control page */
+	__u64 mmap_offset;	/* out */
 };
 
 struct drm_npu_queue_destroy {

@@ -5,7 +5,7 @@
 # runs in the guest as driver_NAME.
 
 driver_tests := $(sort $(patsubst tests/vm/driver/test_%.c,%,$(wildcard tests/vm/driver/test_*.c)))
-driver_rig := tests/vm/driver/drv.c tests/vm/driver/vgem.c tests/vm/programs/tap.c
+driver_rig := tests/vm/driver/drv.c tests/vm/driver/userq.c tests/vm/driver/vgem.c tests/vm/programs/tap.c
 
 $(O)/obj/tests/vm/driver/%.o: ALL_CPPFLAGS += -Iuapi $(shell pkg-config --cflags libdrm 2>/dev/null)
 
