@@ -166,6 +166,12 @@ soak: deps-check
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 tests
 	@O=$(O) SECONDS_OF_SOAK=$${SECONDS_OF_SOAK:-3600} tests/vm/cases/soak
 
+# With the long campaign on the debug kernel, which no other target runs.
+.PHONY: check-debug
+check-debug: deps-check
+	@$(MAKE) --no-print-directory $(jobs) WERROR=1 tests
+	@O=$(O) tests/check debug faults
+
 # The unit tests under the address and undefined-behaviour sanitizers; those
 # with threads under ThreadSanitizer.
 .PHONY: sanitize sanitize-thread
@@ -239,6 +245,7 @@ help:
 	@echo 'make check      all tests (check-lint, -abi, -unit, -kernel, -vm: one stage)'
 	@echo 'make matrix     the module on every kernel that the mirror has, from 6.12 on: built and booted'
 	@echo 'make soak       64 processes with 256 contexts on one card, for an hour (SECONDS_OF_SOAK=)'
+	@echo 'make check-debug  the debug stage, then faults injected into the driver everywhere: an hour'
 	@echo 'make sanitize   the unit tests under the address, undefined-behaviour and thread sanitizers'
 	@echo 'make install    DESTDIR=, prefix=$(prefix); the module as DKMS source'
 	@echo 'make uninstall  take it away again'
