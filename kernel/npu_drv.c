@@ -20,6 +20,7 @@
 #include "npu_prime.h"
 #include "npu_query.h"
 #include "npu_queue.h"
+#include "npu_userq_sync.h"
 #include "npu_vm.h"
 
 struct workqueue_struct *npu_cleanup_wq;
@@ -82,6 +83,10 @@ static const struct drm_ioctl_desc npu_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(NPU_QUEUE_GET_STATE, npu_queue_get_state_ioctl,
 			  DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(NPU_EXEC, npu_exec_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_USERQ_SIGNAL, npu_userq_signal_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_USERQ_WAIT, npu_userq_wait_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_WAIT_USER_FENCE, npu_wait_user_fence_ioctl,
+			  DRM_RENDER_ALLOW),
 };
 
 static const struct file_operations npu_fops = {

@@ -20,6 +20,7 @@ struct npu_fence {
 	struct list_head link;	/* npu_queue.inflight */
 	u64 value;		/* what the card writes */
 	u64 end;		/* the ring's head when it is retired */
+	u64 waits;		/* user queue: values of USERQ_WAIT that it may wait for */
 	struct rcu_head rcu;
 };
 

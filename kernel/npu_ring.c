@@ -110,7 +110,7 @@ void npu_ring_doorbell(struct npu_device *ndev, u32 number, u64 tail,
 }
 
 int npu_ring_write(struct npu_queue *queue, struct npu_fence *fence,
-		    const struct npu_packet_call *calls, u32 count)
+		   const struct npu_packet_call *calls, u32 count)
 {
 	struct npu_packet_fence_signal *signal;
 	bool first;

@@ -4,13 +4,11 @@
  * User queues. The process writes ring and doorbell by itself; the kernel
  * decides whether the queue may run:
  *
- *	            attend_work: memory is where it belongs,
- *	            preempt fence into the reservations, QUEUE_RESUME
- *	 suspended ────────────────────────────────────────────▶ running
- *	     ▲                                                      │
- *	     └──────────────────────────────────────────────────────┘
- *	            preempt_work, when somebody waits for that fence:
- *	            QUEUE_SUSPEND, then the fence signals
+ *	suspended -> running	attend_work: memory is where it belongs, a
+ *				preempt fence stands in the reservations,
+ *				QUEUE_RESUME
+ *	running -> suspended	preempt_work, when somebody waits for that
+ *				fence: QUEUE_SUSPEND, then the fence signals
  *
  * Behind preempt_work, attend_work takes the doorbell away. If the ring has
  * work left it has the queue run again; else the queue stays as it is, and its
@@ -53,7 +51,7 @@
 #define NPU_USERQ_RESUME_MS	10000
 #define NPU_USERQ_RETRY_MS	5
 
-static u64 npu_userq_tail(struct npu_queue *queue)
+u64 npu_userq_tail(struct npu_queue *queue)
 {
 	return readq(queue->ndev->doorbells + NPU_DOORBELL_PAGE(queue->number) +
 		     NPU_DOORBELL_TAIL);
@@ -374,6 +372,7 @@ void npu_userq_ended(struct npu_queue *queue)
 		if (queue->memory) {
 			WRITE_ONCE(queue->control->error, queue->card_error ?:
 							  NPU_QUEUE_ERROR_KILLED);
+			/* Whoever sees the state sees the error. */
 			smp_store_release(&queue->control->state, NPU_QUEUE_STATE_STOPPED);
 		}
 	}
@@ -450,6 +449,7 @@ int npu_userq_create(struct npu_queue *queue, u64 ring_va, u32 ring_shift)
 	queue->memory = page_address(page);
 	queue->control = queue->memory;
 	queue->user = user;
+	npu_userq_sync_init(user);
 	return 0;
 }
 
@@ -480,6 +480,7 @@ void npu_userq_stop_begin(struct npu_queue *queue)
 {
 	/* It may be waiting for fences of jobs, whose time is bounded. */
 	disable_delayed_work_sync(&queue->user->attend_work);
+	npu_userq_sync_stop(queue->user);
 }
 
 void npu_userq_stop_end(struct npu_queue *queue)
@@ -506,6 +507,7 @@ void npu_userq_pause(struct npu_queue *queue)
 
 	WRITE_ONCE(user->paused, true);
 	cancel_delayed_work_sync(&user->attend_work);
+	npu_userq_sync_pause(user);
 	npu_userq_suspend(user);
 	npu_userq_release(user);
 	npu_doorbell_close(user);
@@ -532,4 +534,5 @@ void npu_userq_unpause(struct npu_queue *queue)
 {
 	WRITE_ONCE(queue->user->paused, false);
 	npu_userq_kick(queue->user, false);
+	npu_userq_sync_unpause(queue->user);
 }

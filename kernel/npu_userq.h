@@ -16,6 +16,8 @@
 
 #include <npu/npu_packet.h>
 
+#include "npu_userq_sync.h"
+
 struct drm_file;
 struct drm_gem_object;
 struct npu_queue;
@@ -46,6 +48,8 @@ struct npu_userq {
 	bool paused;		/* system sleep: attend_work does nothing */
 	u64 preempt_context;	/* of the preempt fences */
 	u64 preempt_seqno;
+
+	struct npu_userq_sync sync;
 
 	/* npu_queue.card_lock guards these. */
 	bool running;		/* neither suspended nor off the card */
@@ -79,6 +83,8 @@ void npu_userq_reap_locked(struct npu_queue *queue);
 void npu_userq_ended(struct npu_queue *queue);
 /* Asks the card what the queue has used; the control page is the process's to write. */
 void npu_userq_refresh(struct npu_queue *queue);
+/* What its doorbell says. The queue has not been stopped. */
+u64 npu_userq_tail(struct npu_queue *queue);
 /* The card says that it has stopped the queue. */
 bool npu_userq_is_stopped(struct npu_queue *queue);
 

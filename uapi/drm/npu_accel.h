@@ -32,6 +32,9 @@ extern "C" {
 #define DRM_NPU_QUEUE_DESTROY	0x08
 #define DRM_NPU_QUEUE_GET_STATE	0x09
 #define DRM_NPU_EXEC		0x0a
+#define DRM_NPU_USERQ_SIGNAL	0x0d
+#define DRM_NPU_USERQ_WAIT	0x0e
+#define DRM_NPU_WAIT_USER_FENCE	0x0f
 
 /* An array in the caller's memory. stride = sizeof(element) of the caller. */
 struct drm_npu_array {
@@ -289,6 +292,44 @@ struct drm_npu_exec {
 	struct drm_npu_array syncs;	/* struct drm_npu_sync, at most 1024 */
 };
 
+/*
+ * A fence that signals when the queue's head has reached `index`, which has
+ * been rung. The queue is killed if it makes no progress meanwhile.
+ */
+struct drm_npu_userq_signal {
+	__u32 queue;		/* a user queue */
+	__u32 flags;		/* mbz */
+	__u64 index;		/* packets, at most the doorbell's tail */
+	struct drm_npu_array syncs;	/* struct drm_npu_sync, SIGNAL alone, 1 .. 1024 */
+};
+
+/*
+ * Once all waits have signalled, and those of earlier calls, the word at `va`
+ * becomes `value` or more: for a FENCE_WAIT, NPU_COMPARE_GE.
+ */
+struct drm_npu_userq_wait {
+	__u32 queue;		/* a user queue */
+	__u32 flags;		/* mbz */
+	struct drm_npu_array syncs;	/* struct drm_npu_sync, WAIT alone, 1 .. 1024 */
+	__u64 va;		/* out: in the queue's VM */
+	__u64 value;		/* out */
+};
+
+/*
+ * Sleeps until the word at `address` compares as in FENCE_WAIT. It is looked
+ * at whenever the queue interrupts: set `event` of the control page before.
+ */
+struct drm_npu_wait_user_fence {
+	__u32 queue;		/* a user queue */
+	__u32 compare;		/* NPU_COMPARE_* (npu_packet.h) */
+	__u64 address;		/* in the process, 8-byte aligned */
+	__u64 value;
+	__u64 mask;
+	__s64 timeout_ns;	/* CLOCK_MONOTONIC, absolute */
+	__u32 flags;		/* mbz */
+	__u32 mbz;
+};
+
 #define DRM_IOCTL_NPU(nr, type) \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_NPU_##nr, struct drm_npu_##type)
 #define DRM_IOCTL_NPU_DEV_QUERY		DRM_IOCTL_NPU(DEV_QUERY, dev_query)
@@ -302,6 +343,9 @@ struct drm_npu_exec {
 #define DRM_IOCTL_NPU_QUEUE_DESTROY	DRM_IOCTL_NPU(QUEUE_DESTROY, queue_destroy)
 #define DRM_IOCTL_NPU_QUEUE_GET_STATE	DRM_IOCTL_NPU(QUEUE_GET_STATE, queue_get_state)
 #define DRM_IOCTL_NPU_EXEC		DRM_IOCTL_NPU(EXEC, exec)
+#define DRM_IOCTL_NPU_USERQ_SIGNAL	DRM_IOCTL_NPU(USERQ_SIGNAL, userq_signal)
+#define DRM_IOCTL_NPU_USERQ_WAIT	DRM_IOCTL_NPU(USERQ_WAIT, userq_wait)
+#define DRM_IOCTL_NPU_WAIT_USER_FENCE	DRM_IOCTL_NPU(WAIT_USER_FENCE, wait_user_fence)
 
 #if defined(__cplusplus)
 }

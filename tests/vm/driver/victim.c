@@ -20,6 +20,8 @@
  *		copied N ERROR TEXT	N good copies, what the last one ended
  *				with, what a mapping of the source reads
  *
+ *	victim CARD steady-user	likewise, by a queue of its own writing
+ *
  *	victim CARD fence	keeps nothing but the sync_file of a job
  *		holding		and after each SIGUSR1
  *		status N	what SYNC_IOC_FILE_INFO says; until SIGTERM
@@ -42,11 +44,12 @@
 #include <linux/sync_file.h>
 #include <xf86drm.h>
 
-#include "drv.h"
+#include "userq.h"
 
 #define WAIT_S		30
 #define BUFFER		(64 * 1024)
 #define DEVICE_VA	0x30000000ull
+#define RING_VA		0x40000000ull
 #define PATTERN		0xa5
 
 struct user {
@@ -192,9 +195,10 @@ static void hold_fence(unsigned int card, const sigset_t *signals)
 }
 
 /* One process, one queue, one buffer in device memory, whatever happens to the card. */
-static void be_steady(unsigned int card, const sigset_t *signals)
+static void be_steady(unsigned int card, const sigset_t *signals, bool by_itself)
 {
 	struct drv_rig rig;
+	struct userq q;
 	unsigned long copies = 0;
 	uint8_t *device;
 	int ret = 0;
@@ -202,16 +206,20 @@ static void be_steady(unsigned int card, const sigset_t *signals)
 	drv_rig_init(&rig, card);
 	device = map_device_memory(&rig);
 	drv_packet_copy(rig.packets, RIG_DATA_VA, DEVICE_VA, BUFFER);
+	if (by_itself)
+		userq_init(&q, rig.fd, rig.vm, RING_VA, USERQ_SHIFT);
 	puts("ready");
 	while (!ret && sigtimedwait(signals, NULL, &(struct timespec){ .tv_nsec = 1000000 }) < 0) {
 		memset(rig.data, 0, BUFFER);
-		ret = drv_rig_run(&rig, 1);
+		ret = !by_itself ? drv_rig_run(&rig, 1) : userq_run(&q, rig.packets) ? 0 : -EIO;
 		if (!ret && strcmp(look(rig.data), "data"))
 			ret = -EBADMSG;
 		copies += !ret;
 	}
 	printf("copied %lu %s %s\n", copies, error_name(ret), look(device));
 	munmap(device, BUFFER);
+	if (by_itself)
+		userq_fini(&q);
 	drv_rig_fini(&rig);
 }
 
@@ -251,7 +259,7 @@ int main(int argc, char **argv)
 	sigset_t signals;
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: victim CARD [fence|steady]\n");
+		fprintf(stderr, "usage: victim CARD [fence|steady|steady-user]\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -260,8 +268,8 @@ int main(int argc, char **argv)
 	sigaddset(&signals, SIGUSR1);
 	sigaddset(&signals, SIGTERM);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	if (argc > 2 && !strcmp(argv[2], "steady"))
-		be_steady((unsigned int)atoi(argv[1]), &signals);
+	if (argc > 2 && !strncmp(argv[2], "steady", 6))
+		be_steady((unsigned int)atoi(argv[1]), &signals, argv[2][6]);
 	else if (argc > 2)
 		hold_fence((unsigned int)atoi(argv[1]), &signals);
 	else
