@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "ioctl.h"
 
@@ -143,6 +144,48 @@ int npu_buffer_import(struct npu_context *context, int fd, uint32_t flags,
 	if (ret)
 		return npu_device_fail(context->device, error, ret, "cannot import descriptor %d", fd);
 	return npu_buffer_of_object(context, object, flags | NPU_BUFFER_SHARED, buffer, error);
+}
+
+static int fail_udmabuf(int memfd, int ret, struct npu_error *error)
+{
+	switch (ret) {
+	case -ENOENT:
+		return npu_fail(error, ret,
+				"cannot import memfd %d: there is no /dev/udmabuf: use a kernel with "
+				"CONFIG_UDMABUF, or create a buffer and read into it",
+				memfd);
+	case -EACCES:
+	case -EPERM:
+		return npu_fail(error, -EACCES,
+				"cannot import memfd %d: no permission on /dev/udmabuf: give this user "
+				"access to it, or create a buffer and read into it",
+				memfd);
+	case -EINVAL:
+	case -EBADFD:
+	case -EBADF:
+		return npu_fail(error, -EINVAL,
+				"cannot import memfd %d: it must be one, hold the range of whole pages, "
+				"be sealed with F_SEAL_SHRINK and not with F_SEAL_WRITE",
+				memfd);
+	default:
+		return npu_fail(error, ret, "cannot import memfd %d: %s", memfd, npu_reason(ret));
+	}
+}
+
+int npu_buffer_import_memfd(struct npu_context *context, int memfd, uint64_t offset, uint64_t size,
+			    uint32_t flags, struct npu_buffer **buffer, struct npu_error *error)
+{
+	int fd, ret;
+
+	if (!context || !buffer)
+		return npu_fail(error, -EINVAL, "npu_buffer_import_memfd: no context or no place");
+	fd = npu_kernel_udmabuf(memfd, offset, size);
+	if (fd < 0)
+		return fail_udmabuf(memfd, fd, error);
+	ret = npu_buffer_import(context, fd, flags, buffer, error);
+	/* Not npu_kernel_close(): this one is not the device's. */
+	close(fd);
+	return ret;
 }
 
 int npu_buffer_export(struct npu_buffer *buffer, struct npu_error *error)

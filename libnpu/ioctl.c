@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
 #include <linux/sync_file.h>
+#include <linux/udmabuf.h>
 #include <xf86drm.h>
 
 #include "deadline.h"
@@ -111,6 +113,22 @@ int npu_kernel_bo_export(int fd, uint32_t handle, bool writable)
 int npu_kernel_bo_import(int fd, int file, uint32_t *handle)
 {
 	return drmPrimeFDToHandle(fd, file, handle) ? -errno : 0;
+}
+
+int npu_kernel_udmabuf(int memfd, uint64_t offset, uint64_t size)
+{
+	struct udmabuf_create create = {
+		.memfd = (uint32_t)memfd, .flags = UDMABUF_FLAGS_CLOEXEC, .offset = offset, .size = size,
+	};
+	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	int file, ret;
+
+	if (device < 0)
+		return -errno;
+	file = ioctl(device, UDMABUF_CREATE, &create);
+	ret = file < 0 ? -errno : file;
+	close(device);
+	return ret;
 }
 
 int npu_kernel_file_size(int file, uint64_t *size)

@@ -45,6 +45,9 @@ int npu_kernel_bo_export(int fd, uint32_t handle, bool writable);
 /* The same object gives the same handle each time: see object.h. */
 int npu_kernel_bo_import(int fd, int file, uint32_t *handle);
 
+/* A dma-buf of pages of a memfd, which the caller closes: udmabuf(4). */
+int npu_kernel_udmabuf(int memfd, uint64_t offset, uint64_t size);
+
 /* Of a dma-buf: bytes; a descriptor of our own; memory; the host's access begins or ends. */
 int npu_kernel_file_size(int file, uint64_t *size);
 int npu_kernel_file_dup(int file);

@@ -415,6 +415,20 @@ int npu_buffer_export(struct npu_buffer *buffer, struct npu_error *error);
 int npu_buffer_import(struct npu_context *context, int fd, uint32_t flags,
 		      struct npu_buffer **buffer, struct npu_error *error);
 
+/*
+ * npu_buffer_import_memfd() - map pages of a memfd, without a copy: what is in
+ * it stays in system memory, and the card reaches it there.
+ * @memfd: of memfd_create(2), sealed with F_SEAL_SHRINK and not with
+ *	F_SEAL_WRITE; it stays the caller's
+ * @offset, @size: bytes, whole pages, within the memfd
+ * @flags: as npu_buffer_import()
+ *
+ * Needs the kernel's /dev/udmabuf. Errors: -EINVAL not whole pages, not within
+ * the memfd, not sealed so; -ENOENT, -EACCES no /dev/udmabuf, or no permission.
+ */
+int npu_buffer_import_memfd(struct npu_context *context, int memfd, uint64_t offset, uint64_t size,
+			    uint32_t flags, struct npu_buffer **buffer, struct npu_error *error);
+
 #define NPU_ACCESS_READ 0x1
 #define NPU_ACCESS_WRITE 0x2
 

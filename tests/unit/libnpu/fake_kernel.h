@@ -11,6 +11,7 @@
 #define FAKE_KERNEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "npu.h"

@@ -193,6 +193,19 @@ int npu_kernel_bo_import(int fd, int file, uint32_t *handle)
 	return fake_leave(0);
 }
 
+/* Any descriptor >= 0 will do; its content is not looked at. */
+int npu_kernel_udmabuf(int memfd, uint64_t offset, uint64_t size)
+{
+	int ret = fake_enter();
+
+	if (ret)
+		return ret;
+	if (memfd < 0 || offset % PAGE || !size || size % PAGE)
+		return fake_leave(-EINVAL);
+	fake_leave(0);
+	return fake_foreign_buffer(size);
+}
+
 int npu_kernel_file_size(int file, uint64_t *size)
 {
 	int ret = fake_enter();

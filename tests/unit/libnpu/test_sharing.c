@@ -124,6 +124,34 @@ static void memory_of_other_drivers_is_used(void **state)
 	npu_buffer_unref(b);
 }
 
+static void a_memfd_is_a_buffer(void **state)
+{
+	struct rig *r = *state;
+	struct npu_buffer *b;
+
+	assert_int_equal(npu_buffer_import_memfd(r->context, 0, 4096, 8192, NPU_BUFFER_MAPPABLE, &b,
+						 &r->error), 0);
+	assert_true(npu_buffer_size(b) == 8192);
+	fill(r->context, b, 3, 0);
+	assert_int_equal(map(b)[15], 3);
+	npu_buffer_unref(b);
+	assert_int_equal(npu_buffer_import_memfd(r->context, 0, 1, 4096, 0, &b, &r->error), -EINVAL);
+	says(&r->error, "F_SEAL_SHRINK");
+	assert_int_equal(npu_buffer_import_memfd(r->context, -1, 0, 4096, 0, &b, NULL), -EINVAL);
+	assert_int_equal(npu_buffer_import_memfd(NULL, 0, 0, 4096, 0, &b, NULL), -EINVAL);
+	fake_fail_request(1, -ENOENT);
+	assert_int_equal(npu_buffer_import_memfd(r->context, 0, 0, 4096, 0, &b, &r->error), -ENOENT);
+	says(&r->error, "CONFIG_UDMABUF");
+	fake_fail_request(1, -EACCES);
+	assert_int_equal(npu_buffer_import_memfd(r->context, 0, 0, 4096, 0, &b, &r->error), -EACCES);
+	says(&r->error, "no permission");
+	fake_fail_request(1, -EPERM);
+	assert_int_equal(npu_buffer_import_memfd(r->context, 0, 0, 4096, 0, &b, NULL), -EACCES);
+	fake_fail_request(2, -EINVAL); /* the driver cannot reach it */
+	assert_int_equal(npu_buffer_import_memfd(r->context, 0, 0, 4096, 0, &b, &r->error), -EINVAL);
+	says(&r->error, "cannot reach");
+}
+
 static void own_memory_needs_no_care(void **state)
 {
 	struct rig *r = *state;
@@ -271,6 +299,7 @@ int main(void)
 		TEST(memory_crosses_contexts),
 		TEST(memory_crosses_devices),
 		TEST(memory_of_other_drivers_is_used),
+		TEST(a_memfd_is_a_buffer),
 		TEST(own_memory_needs_no_care),
 		TEST(the_card_cannot_write_what_is_read_only),
 		TEST(wrong_exports_and_imports_are_refused),

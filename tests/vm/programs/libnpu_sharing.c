@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -207,6 +209,54 @@ static void weights_stay_in_the_callers_buffer(struct rig *r, const struct digit
 	npu_buffer_unref(file);
 }
 
+/* A compiled graph that a process has in a memfd: the card reads its weights there. */
+static void weights_stay_in_a_memfd(struct rig *r, const struct digits *d, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), memfd = memfd_create("graph", MFD_ALLOW_SEALING);
+	struct npu_graph *graph;
+	struct npu_buffer *file;
+	struct npu_model *model;
+	uint64_t size, before;
+	struct stat st;
+	void *map;
+	int ret;
+
+	if (fd < 0 || memfd < 0 || fstat(fd, &st) ||
+	    sendfile(memfd, fd, NULL, (size_t)st.st_size) != st.st_size)
+		tap_bail("%s: cannot read", path);
+	close(fd);
+	size = ((uint64_t)st.st_size + 4095) & ~4095ULL;
+	if (ftruncate(memfd, (off_t)size))
+		tap_bail("no memory");
+	tap_ret(npu_buffer_import_memfd(r->context, memfd, 0, size, 0, &file, &r->error), -EINVAL, NULL,
+		"a memfd that may shrink: %s", r->error.text);
+	fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK);
+	tap_ret(npu_buffer_import_memfd(r->context, memfd, 0, size + 4096, 0, &file, &r->error),
+		-EINVAL, NULL, "more than it holds: %s", r->error.text);
+	ret = npu_buffer_import_memfd(r->context, memfd, 0, size,
+				      NPU_BUFFER_MAPPABLE | NPU_BUFFER_CARD_READONLY, &file, &r->error);
+	if (!tap_ret(ret, 0, r->error.text, "a memfd is imported"))
+		exit(tap_end());
+	if (npu_buffer_map(file, &map, &r->error) ||
+	    npu_graph_from_memory(map, (size_t)st.st_size, &graph, &r->error))
+		tap_bail("%s", r->error.text);
+	before = used(r);
+	ret = npu_model_create_in_place(r->context, graph, file, npu_graph_info(graph)->weights_offset,
+					0, &model, &r->error);
+	if (!tap_ret(ret, 0, r->error.text, "its weights are verified"))
+		exit(tap_end());
+	tap(used(r) - before < npu_graph_info(graph)->weights_size,
+	    "and take no device memory: %llu bytes for %llu of weights",
+	    (unsigned long long)(used(r) - before),
+	    (unsigned long long)npu_graph_info(graph)->weights_size);
+	tap(computes(model, d, &r->error), "the card computes with them");
+	npu_buffer_unref(file);
+	close(memfd);
+	tap(computes(model, d, &r->error), "also when nobody else holds the memfd");
+	npu_model_unref(model);
+	npu_graph_unref(graph);
+}
+
 static void processes_share_weights(struct rig *r, const struct digits *d)
 {
 	struct npu_model *model;
@@ -255,6 +305,7 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof(path), "%.*s/../../models/digits-fp32.npu",
 		 slash ? (int)(slash - argv[0]) : 1, slash ? argv[0] : ".");
 	weights_stay_in_the_callers_buffer(&r, &d, path);
+	weights_stay_in_a_memfd(&r, &d, path);
 	processes_share_weights(&r, &d);
 	digits_free(&d);
 	rig_fini(&r);
