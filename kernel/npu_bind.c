@@ -27,6 +27,7 @@
 #include "npu_bo.h"
 #include "npu_device.h"
 #include "npu_drv.h"
+#include "npu_turn.h"
 #include "npu_user.h"
 #include "npu_userq.h"
 #include "npu_va.h"
@@ -480,6 +481,19 @@ static int npu_bind_submit(struct npu_bind *bind, struct dma_fence **before)
 
 /* ---- The ioctl ------------------------------------------------------------------- */
 
+/* Arguments of npu_bind_submit(), for npu_turn_run(). */
+struct npu_bind_attempt {
+	struct npu_bind *bind;
+	struct dma_fence **before;
+};
+
+static int npu_bind_attempt(void *data)
+{
+	struct npu_bind_attempt *attempt = data;
+
+	return npu_bind_submit(attempt->bind, attempt->before);
+}
+
 static int npu_bind(struct npu_file *nfile, struct drm_file *file,
 		    const struct drm_npu_vm_bind *args, const struct drm_npu_vm_op *ops,
 		    const struct drm_npu_sync *syncs, struct dma_fence **before)
@@ -494,7 +508,9 @@ static int npu_bind(struct npu_file *nfile, struct drm_file *file,
 	bind = npu_bind_create(vm, file, args, ops, syncs);
 	ret = PTR_ERR_OR_ZERO(bind);
 	if (!ret) {
-		ret = npu_bind_submit(bind, before);
+		struct npu_bind_attempt attempt = { .bind = bind, .before = before };
+
+		ret = npu_turn_run(vm->ndev, npu_bind_attempt, &attempt);
 		if (ret)
 			npu_bind_free(bind);
 	}

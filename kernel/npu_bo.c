@@ -8,6 +8,7 @@
 #include "npu_device.h"
 #include "npu_prime.h"
 #include "npu_ttm.h"
+#include "npu_turn.h"
 #include "npu_vm.h"
 
 static void npu_bo_fill_placement(const struct npu_bo *bo, struct ttm_place places[2],
@@ -71,55 +72,76 @@ static const struct drm_gem_object_funcs npu_bo_funcs = {
 	.export = npu_prime_export,
 };
 
-/* Zeroed memory within the card's reach. @vm may be NULL. */
-static struct npu_bo *npu_bo_create(struct npu_device *ndev, u64 size, u32 placement_mask,
-				    u32 flags, struct npu_vm *vm)
+/* What a new buffer is to be. */
+struct npu_bo_wish {
+	struct npu_device *ndev;
+	u64 size;
+	u32 placement;		/* DRM_NPU_MEMORY_* */
+	u32 flags;		/* DRM_NPU_BO_* */
+	struct npu_vm *vm;	/* NULL: any may map it */
+	struct npu_bo *bo;	/* the result */
+};
+
+/* Locks the reservation of the VM whose own the buffer is to be, and borrows it. */
+static int npu_bo_join_vm(struct npu_bo *bo, struct npu_vm *vm)
+{
+	int ret = dma_resv_lock_interruptible(drm_gpuvm_resv(&vm->gpuvm), NULL);
+
+	if (ret)
+		return ret;
+	bo->vm_resv = vm->gpuvm.r_obj;
+	drm_gem_object_get(bo->vm_resv);
+	bo->ttm.base.resv = drm_gpuvm_resv(&vm->gpuvm);
+	return 0;
+}
+
+/* Zeroed memory within the card's reach. */
+static int npu_bo_create(void *data)
 {
 	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct npu_bo_wish *wish = data;
+	struct npu_device *ndev = wish->ndev;
 	struct ttm_placement placement;
 	struct ttm_place places[2];
+	struct dma_resv *resv = NULL;
 	struct npu_bo *bo;
-	u32 align = size >= NPU_LARGE_PAGE_SIZE ? NPU_LARGE_PAGE_SIZE >> PAGE_SHIFT : 1;
+	u32 align = wish->size >= NPU_LARGE_PAGE_SIZE ? NPU_LARGE_PAGE_SIZE >> PAGE_SHIFT : 1;
 	int ret;
 
-	if (!npu_budget_charge(ndev, placement_mask, size))
-		return ERR_PTR(-ENOMEM);
+	/* No -ENOMEM: trying again is no use. */
+	if (!npu_budget_charge(ndev, wish->placement, wish->size))
+		return -ENOSPC;
 	bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
 	if (!bo) {
 		ret = -ENOMEM;
 		goto uncharge;
 	}
-	bo->placement = placement_mask;
-	bo->flags = flags;
+	bo->placement = wish->placement;
+	bo->flags = wish->flags;
 	INIT_LIST_HEAD(&bo->pinned_link);
 	bo->ttm.base.funcs = &npu_bo_funcs;
-	if (vm) {
-		bo->vm_resv = vm->gpuvm.r_obj;
-		drm_gem_object_get(bo->vm_resv);
-		bo->ttm.base.resv = drm_gpuvm_resv(&vm->gpuvm);
-		ret = dma_resv_lock_interruptible(bo->ttm.base.resv, NULL);
+	if (wish->vm) {
+		ret = npu_bo_join_vm(bo, wish->vm);
 		if (ret) {
-			drm_gem_object_put(bo->vm_resv);
 			kfree(bo);
 			goto uncharge;
 		}
+		resv = bo->ttm.base.resv;
 	}
-	drm_gem_private_object_init(&ndev->drm, &bo->ttm.base, size);
+	drm_gem_private_object_init(&ndev->drm, &bo->ttm.base, wish->size);
 	npu_bo_fill_placement(bo, places, &placement);
 	/* When it fails, it has called npu_bo_destroy() and unlocked what it locked. */
 	ret = ttm_bo_init_reserved(&ndev->ttm, &bo->ttm, ttm_bo_type_device, &placement, align,
-				   &ctx, NULL, vm ? bo->ttm.base.resv : NULL, npu_bo_destroy);
-	if (ret) {
-		if (vm)
-			dma_resv_unlock(drm_gpuvm_resv(&vm->gpuvm));
-		return ERR_PTR(ret);
-	}
-	dma_resv_unlock(bo->ttm.base.resv);
-	return bo;
+				   &ctx, NULL, resv, npu_bo_destroy);
+	if (!ret)
+		wish->bo = bo;
+	if (!ret || resv)
+		dma_resv_unlock(resv ?: bo->ttm.base.resv);
+	return ret;
 
 uncharge:
-	npu_budget_uncharge(ndev, placement_mask, size);
-	return ERR_PTR(ret);
+	npu_budget_uncharge(ndev, wish->placement, wish->size);
+	return ret;
 }
 
 int npu_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
@@ -128,9 +150,8 @@ int npu_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *fil
 	struct npu_device *ndev = to_npu_device(drm);
 	struct drm_npu_bo_create *args = data;
 	struct npu_file *nfile = file->driver_priv;
-	struct npu_vm *vm = NULL;
-	struct npu_bo *bo;
-	u64 limit = 0, size;
+	struct npu_bo_wish wish;
+	u64 limit = 0;
 	u32 handle;
 	int ret;
 
@@ -144,27 +165,29 @@ int npu_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *fil
 	/* Compared before it is rounded up: nothing wraps. */
 	if (!args->size || args->size > limit)
 		return -EINVAL;
-	size = PAGE_ALIGN(args->size);
+	wish = (struct npu_bo_wish){
+		.ndev = ndev,
+		.size = PAGE_ALIGN(args->size),
+		.placement = args->placement,
+		.flags = args->flags,
+	};
 	if (args->vm) {
-		vm = npu_vm_lookup(nfile, args->vm);
-		if (!vm)
+		wish.vm = npu_vm_lookup(nfile, args->vm);
+		if (!wish.vm)
 			return -ENOENT;
 	}
-	bo = npu_bo_create(ndev, size, args->placement, args->flags, vm);
-	if (vm)
-		npu_vm_put(vm);
-	if (IS_ERR(bo)) {
-		ret = PTR_ERR(bo);
-		/* TTM says ENOMEM for both; the card's memory is full, and its overflow. */
-		if (ret == -ENOMEM && args->placement == DRM_NPU_MEMORY_DEVICE)
-			ret = -ENOSPC;
-		return ret;
-	}
-	ret = drm_gem_handle_create(file, &bo->ttm.base, &handle);
-	drm_gem_object_put(&bo->ttm.base);
+	ret = npu_turn_run(ndev, npu_bo_create, &wish);
+	if (wish.vm)
+		npu_vm_put(wish.vm);
+	if (ret == -ENOMEM || ret == -ENOSPC)
+		return args->placement == DRM_NPU_MEMORY_DEVICE ? -ENOSPC : -ENOMEM;
 	if (ret)
 		return ret;
-	args->size = size;
+	ret = drm_gem_handle_create(file, &wish.bo->ttm.base, &handle);
+	drm_gem_object_put(&wish.bo->ttm.base);
+	if (ret)
+		return ret;
+	args->size = wish.size;
 	args->handle = handle;
 	return 0;
 }

@@ -31,6 +31,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
 #include <linux/workqueue.h>
@@ -115,6 +116,7 @@ struct npu_device {
 	struct npu_admin admin;
 	struct npu_copy copy;
 	struct ttm_device ttm;
+	struct rw_semaphore turns;	/* at device memory; npu_turn.c */
 	spinlock_t pinned_lock;	/* guards pinned */
 	struct list_head pinned;	/* npu_bo.pinned_link: stay where others use them */
 	struct npu_telemetry_cache telemetry;

@@ -8,7 +8,6 @@
  * Everything that can fail happens before drm_sched_job_arm(): from there on
  * the job's fence may be waited for, and it will signal.
  */
-#include <linux/delay.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -24,11 +23,11 @@
 #include "npu_ring.h"
 #include "npu_sync.h"
 #include "npu_trace.h"
+#include "npu_turn.h"
 #include "npu_user.h"
 #include "npu_vm.h"
 
 #define NPU_JOB_COMMANDS_MAX	64
-#define NPU_JOB_LOCK_TRIES	8
 
 /* ---- The scheduler's side -------------------------------------------------- */
 
@@ -175,31 +174,6 @@ static int npu_job_add_waits(struct npu_job *job, struct npu_syncs *syncs)
 	return 0;
 }
 
-/*
- * Locks the VM and brings its buffers within reach. Two clients that push each
- * other's buffers out get -ENOMEM from TTM instead of a turn: they try again.
- */
-static int npu_job_lock(struct drm_gpuvm_exec *exec)
-{
-	const struct drm_gpuvm_exec fresh = *exec;
-	int ret;
-
-	for (int i = 0; i < NPU_JOB_LOCK_TRIES; i++) {
-		*exec = fresh;
-		ret = drm_gpuvm_exec_lock(exec);
-		if (ret)
-			return ret;
-		ret = drm_gpuvm_validate(exec->vm, &exec->exec);
-		if (!ret)
-			return 0;
-		drm_gpuvm_exec_unlock(exec);
-		if (ret != -ENOMEM)
-			return ret;
-		usleep_range(100, 1000);
-	}
-	return ret;
-}
-
 /* Hands the job over; @finished is its fence, referenced. On an error it is still ours. */
 static int npu_job_push(struct npu_job *job, struct dma_fence **finished)
 {
@@ -209,6 +183,7 @@ static int npu_job_push(struct npu_job *job, struct dma_fence **finished)
 		.flags = DRM_EXEC_INTERRUPTIBLE_WAIT | DRM_EXEC_IGNORE_DUPLICATES,
 		.num_fences = 1,
 	};
+	enum npu_turn turn;
 	struct npu_vm *vm;
 	int ret;
 
@@ -219,7 +194,7 @@ static int npu_job_push(struct npu_job *job, struct dma_fence **finished)
 		vm = npu_vm_get(queue->vm);
 	}
 	exec.vm = &vm->gpuvm;
-	ret = npu_job_lock(&exec);
+	ret = npu_turn_lock_vm(queue->ndev, &exec, &turn);
 	if (ret)
 		goto put_vm;
 	scoped_guard(mutex, &queue->submit_lock) {
@@ -234,7 +209,7 @@ static int npu_job_push(struct npu_job *job, struct dma_fence **finished)
 		trace_npu_job_exec(job->fence);
 		drm_sched_entity_push_job(&job->base);
 	}
-	drm_gpuvm_exec_unlock(&exec);
+	npu_turn_unlock_vm(queue->ndev, &exec, turn);
 put_vm:
 	npu_vm_put(vm);
 	return ret;

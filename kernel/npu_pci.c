@@ -95,6 +95,7 @@ static int npu_pci_init_objects(struct npu_device *ndev)
 	mutex_init(&ndev->fault_lock);
 	mutex_init(&ndev->time_lock);
 	mutex_init(&ndev->quota_lock);
+	init_rwsem(&ndev->turns);
 	xa_init(&ndev->quotas);
 	npu_queue_init_device(ndev);
 	npu_prime_init_device(ndev);

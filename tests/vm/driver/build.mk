@@ -24,4 +24,4 @@ $(O)/tests/vm/$(1): $(call objs,tests/vm/driver/$(1).c $(driver_rig))
 -include $(patsubst %.o,%.d,$(call objs,tests/vm/driver/$(1).c))
 tests: $(O)/tests/vm/$(1)
 endef
-$(foreach helper,holder ladder soak victim,$(eval $(call driver_helper,$(helper))))
+$(foreach helper,holder ladder pressure soak victim,$(eval $(call driver_helper,$(helper))))
