@@ -62,6 +62,17 @@ static u64 npu_file_busy_ns(struct npu_file *nfile)
 	}
 }
 
+/* Where the buffer's memory is: system memory also when it is out of the card's reach. */
+static u32 npu_file_region(u32 now)
+{
+	return now == DRM_NPU_MEMORY_DEVICE ? DRM_NPU_MEMORY_DEVICE : DRM_NPU_MEMORY_SYSTEM;
+}
+
+/*
+ * Each buffer counts in one region, the one that its memory comes from, so that
+ * regions and clients add up. What was pushed out of the card's reach is in
+ * system memory, but not resident.
+ */
 static void npu_file_show_region(struct drm_printer *p, struct drm_file *file, u32 region,
 				 const char *name)
 {
@@ -71,13 +82,9 @@ static void npu_file_show_region(struct drm_printer *p, struct drm_file *file, u
 
 	spin_lock(&file->table_lock);
 	idr_for_each_entry(&file->object_idr, obj, id) {
-		struct npu_bo *bo = npu_bo_of_gem(obj);
-		u32 now = READ_ONCE(bo->region);
-		/* Counted where it is wanted first: at one place only. */
-		u32 home = bo->placement & DRM_NPU_MEMORY_DEVICE ? DRM_NPU_MEMORY_DEVICE :
-								   DRM_NPU_MEMORY_SYSTEM;
+		u32 now = READ_ONCE(npu_bo_of_gem(obj)->region);
 
-		if ((now ?: home) != region)
+		if (npu_file_region(now) != region)
 			continue;
 		if (drm_gem_object_is_shared_for_memory_stats(obj))
 			stats.shared += obj->size;
@@ -89,8 +96,9 @@ static void npu_file_show_region(struct drm_printer *p, struct drm_file *file, u
 			stats.active += obj->size;
 	}
 	spin_unlock(&file->table_lock);
-	drm_print_memory_stats(p, &stats, DRM_GEM_OBJECT_RESIDENT | NPU_COMPAT_GEM_OBJECT_ACTIVE,
-			       name);
+	/* Nothing is purgeable: no buffer loses content without being closed. */
+	drm_print_memory_stats(p, &stats, DRM_GEM_OBJECT_RESIDENT | DRM_GEM_OBJECT_PURGEABLE |
+			       NPU_COMPAT_GEM_OBJECT_ACTIVE, name);
 }
 
 void npu_file_show_fdinfo(struct drm_printer *p, struct drm_file *file)

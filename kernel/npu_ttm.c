@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 // Copyright The npu authors
 /*
- * TTM: two managers of page ranges, one for device memory and one that counts
- * the system memory within the card's reach. System memory is mapped for DMA
+ * TTM: a manager of page ranges for device memory, and one that counts the
+ * system memory within the card's reach (npu_ttm_system.c). System memory is mapped for DMA
  * while it is in that reach, so that an unbound driver leaves no mapping
  * behind. Device memory is moved and cleared by the copy engine (npu_copy.c),
  * and by the CPU through the aperture when the engine cannot.
@@ -17,6 +17,7 @@
 #include "npu_device.h"
 #include "npu_prime.h"
 #include "npu_ttm.h"
+#include "npu_ttm_system.h"
 #include "npu_va.h"
 
 static struct npu_device *npu_ttm_device(struct ttm_device *bdev)
@@ -315,7 +316,7 @@ static void npu_ttm_fini(struct drm_device *drm, void *data)
 	struct npu_device *ndev = data;
 
 	ttm_range_man_fini(&ndev->ttm, NPU_PL_DEVICE);
-	ttm_range_man_fini(&ndev->ttm, NPU_PL_SYSTEM);
+	npu_ttm_system_fini(ndev);
 	ttm_device_fini(&ndev->ttm);
 }
 
@@ -328,16 +329,21 @@ int npu_ttm_init(struct npu_device *ndev)
 					 drm->anon_inode->i_mapping, drm->vma_offset_manager);
 	if (ret)
 		return ret;
-	ret = ttm_range_man_init(&ndev->ttm, NPU_PL_SYSTEM, true, npu_ttm_system_pages());
+	ret = npu_ttm_system_init(ndev, npu_ttm_system_pages());
 	if (ret)
 		goto device_fini;
 	ret = ttm_range_man_init(&ndev->ttm, NPU_PL_DEVICE, false, ndev->memory_size >> PAGE_SHIFT);
 	if (ret)
 		goto system_fini;
-	return drmm_add_action_or_reset(drm, npu_ttm_fini, ndev);
+	ret = drmm_add_action_or_reset(drm, npu_ttm_fini, ndev);
+	if (ret)
+		return ret;
+	/* Behind the managers: it goes before them. */
+	return npu_compat_register_dmem(drm, ttm_manager_type(&ndev->ttm, NPU_PL_DEVICE),
+					ndev->memory_size);
 
 system_fini:
-	ttm_range_man_fini(&ndev->ttm, NPU_PL_SYSTEM);
+	npu_ttm_system_fini(ndev);
 device_fini:
 	ttm_device_fini(&ndev->ttm);
 	return ret;

@@ -17,6 +17,11 @@
 
 #include "probed.h"
 
+#if defined(NPU_HAVE_DMEM_REGION_INIT) || defined(NPU_HAVE_DMEM_REGION_SIZE)
+#include <linux/cgroup_dmem.h>
+#include <drm/ttm/ttm_resource.h>
+#endif
+
 /* Every GEM object has a list of mappings where there is no such feature. */
 #ifdef NPU_HAVE_DRIVER_GEM_GPUVA
 #define NPU_COMPAT_DRIVER_GEM_GPUVA DRIVER_GEM_GPUVA
@@ -121,6 +126,28 @@ static inline int npu_compat_ttm_device_init(struct ttm_device *bdev,
 #else
 	return ttm_device_init(bdev, funcs, dev, mapping, vma_manager, 0);
 #endif
+}
+
+/* Device memory is a region of the dmem cgroup, where the kernel has that. */
+static inline int npu_compat_register_dmem(struct drm_device *drm,
+					   struct ttm_resource_manager *man, u64 size)
+{
+#if defined(NPU_HAVE_DMEM_REGION_INIT)
+	static const struct dmem_cgroup_ops ops = { .reclaim = ttm_resource_manager_dmem_reclaim };
+	const struct dmem_cgroup_init init = { .size = size, .ops = &ops, .reclaim_priv = man };
+	struct dmem_cgroup_region *region = drmm_cgroup_register_region(drm, "device", &init);
+
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	ttm_resource_manager_set_dmem_region(man, region);
+#elif defined(NPU_HAVE_DMEM_REGION_SIZE)
+	struct dmem_cgroup_region *region = drmm_cgroup_register_region(drm, "device", size);
+
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	man->cg = region;
+#endif
+	return 0;
 }
 
 static inline int npu_compat_ttm_bo_populate(struct ttm_buffer_object *bo,
