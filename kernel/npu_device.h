@@ -46,6 +46,7 @@
 #include "abi/npu_regs.h"
 #include "compat/npu_compat.h"
 #include "npu_admin.h"
+#include "npu_stream.h"
 #include "npu_budget.h"
 #include "npu_copy.h"
 
@@ -120,6 +121,7 @@ struct npu_device {
 	spinlock_t pinned_lock;	/* guards pinned */
 	struct list_head pinned;	/* npu_bo.pinned_link: stay where others use them */
 	struct npu_telemetry_cache telemetry;
+	struct npu_streams streams;
 
 	unsigned int vector_count;	/* granted; 0 is the admin's */
 	struct npu_vector vectors[NPU_MSIX_VECTORS];
@@ -195,6 +197,7 @@ struct npu_file {
 	struct npu_quota *quota;	/* of the user who opened it */
 	struct xarray vms;	/* handle to struct npu_vm */
 	struct xarray queues;	/* handle to struct npu_queue */
+	u64 client_id;		/* drm_file.client_id */
 	int generation;		/* of the device when it was opened */
 	atomic64_t busy_ns;	/* engine time of queues that are gone */
 };

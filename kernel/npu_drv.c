@@ -20,6 +20,8 @@
 #include "npu_prime.h"
 #include "npu_query.h"
 #include "npu_queue.h"
+#include "npu_queue_property.h"
+#include "npu_stream.h"
 #include "npu_userq_sync.h"
 #include "npu_vm.h"
 
@@ -65,6 +67,8 @@ NPU_IOCTL(npu_vm_create_ioctl)
 NPU_IOCTL(npu_vm_destroy_ioctl)
 NPU_IOCTL(npu_queue_create_ioctl)
 NPU_IOCTL(npu_queue_destroy_ioctl)
+NPU_IOCTL(npu_queue_set_property_ioctl)
+NPU_IOCTL(npu_stream_open_ioctl)
 
 /*
  * DEV_QUERY, VM_BIND and EXEC enter by themselves, round what they do with the
@@ -87,6 +91,9 @@ static const struct drm_ioctl_desc npu_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(NPU_USERQ_WAIT, npu_userq_wait_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(NPU_WAIT_USER_FENCE, npu_wait_user_fence_ioctl,
 			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_QUEUE_SET_PROPERTY, npu_queue_set_property_ioctl_guarded,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(NPU_STREAM_OPEN, npu_stream_open_ioctl_guarded, DRM_RENDER_ALLOW),
 };
 
 static const struct file_operations npu_fops = {

@@ -9,6 +9,7 @@
 #include <drm/drm_drv.h>
 
 #include "npu_device.h"
+#include "npu_event.h"
 #include "npu_fault.h"
 #include "npu_queue.h"
 #include "npu_vm.h"
@@ -43,6 +44,7 @@ static void npu_fault_drain_locked(struct npu_device *ndev)
 		if (vm)
 			npu_vm_record_fault(vm, &fault);
 		xa_unlock(&ndev->contexts);
+		npu_event_fault(ndev, context, &fault);
 	}
 }
 

@@ -25,6 +25,7 @@ int npu_file_open(struct drm_device *drm, struct drm_file *file)
 		kfree(nfile);
 		return -ENOMEM;
 	}
+	nfile->client_id = file->client_id;
 	nfile->generation = atomic_read(&nfile->ndev->generation);
 	/* Handles are never 0. */
 	xa_init_flags(&nfile->vms, XA_FLAGS_ALLOC1);

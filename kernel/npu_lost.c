@@ -11,6 +11,7 @@
 
 #include "npu_boot.h"
 #include "npu_device.h"
+#include "npu_event.h"
 #include "npu_irq.h"
 #include "npu_lost.h"
 #include "npu_queue_end.h"
@@ -58,6 +59,7 @@ static void npu_watchdog(struct work_struct *work)
 	}
 	ndev->heartbeat = beat;
 	npu_irq_look(ndev);
+	npu_event_watch(ndev);
 	queue_delayed_work(ndev->sched_wq, &ndev->watchdog, msecs_to_jiffies(NPU_WATCHDOG_MS));
 }
 
@@ -90,6 +92,7 @@ void npu_lost(struct npu_device *ndev, const char *reason)
 	dev_err(&ndev->pdev->dev,
 		"card lost: %s; its jobs end with ENODEV\n", reason);
 	npu_admin_disable(ndev);
+	npu_event_lost(ndev);
 	queue_work(ndev->recovery_wq, &ndev->lost_work);
 }
 

@@ -99,6 +99,7 @@ static int npu_pci_init_objects(struct npu_device *ndev)
 	xa_init(&ndev->quotas);
 	npu_queue_init_device(ndev);
 	npu_prime_init_device(ndev);
+	npu_stream_init_device(ndev);
 	npu_lost_init(ndev);
 	npu_reset_init(ndev);
 	ret = init_srcu_struct(&ndev->ioctl_srcu);
@@ -198,6 +199,7 @@ static void npu_pci_remove(struct pci_dev *pdev)
 
 	/* Waits for every ioctl, none begins any more; mappings fault, and get zeros. */
 	drm_dev_unplug(&ndev->drm);
+	npu_stream_end(ndev, true);
 	atomic_set(&ndev->state, NPU_STATE_GONE);
 	npu_reset_stop(ndev);
 	npu_lost_stop(ndev);

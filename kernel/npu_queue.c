@@ -209,6 +209,7 @@ int npu_queue_create_on_card(struct npu_queue *queue)
 		.vector = npu_queue_vector(queue),
 		.ring_shift = NPU_RING_SHIFT,
 		.priority = queue->priority,
+		.time_slice_us = queue->slice_us,
 	};
 
 	if (user) {
@@ -293,6 +294,7 @@ static struct npu_queue *npu_queue_create(struct npu_file *nfile, struct npu_vm 
 	queue->quota = nfile->quota;
 	queue->vm = npu_vm_get(vm);
 	queue->context = vm->mmu.context;
+	queue->client_id = nfile->client_id;
 	queue->pid = task_tgid_nr(current);
 	get_task_comm(queue->comm, current);
 	queue->priority = args->priority;
@@ -437,6 +439,7 @@ int npu_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *
 		args->control_va = NPU_QUEUE_VA(queue->number);
 		args->mmap_offset = drm_vma_node_offset_addr(&queue->user->node);
 	}
+	queue->vm_handle = args->vm;
 	/* xa_alloc() publishes it: the handle is written under the same lock. */
 	xa_lock(&nfile->queues);
 	ret = __xa_alloc(&nfile->queues, &queue->handle, queue, xa_limit_31b, GFP_KERNEL_ACCOUNT);

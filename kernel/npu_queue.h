@@ -40,7 +40,10 @@ struct npu_queue {
 	pid_t pid;		/* who made it, for debugging */
 	char comm[TASK_COMM_LEN];
 	u32 handle;		/* in its file */
-	u32 priority;		/* DRM_NPU_PRIORITY_* */
+	u64 client_id;		/* of its file, drm_file.client_id */
+	u32 vm_handle;		/* of vm, in its file */
+	u32 priority;		/* DRM_NPU_PRIORITY_*; card_lock guards it and the next */
+	u32 slice_us;		/* 0: the card's default */
 
 	struct npu_userq *user;	/* NULL: a kernel queue */
 

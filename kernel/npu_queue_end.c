@@ -10,6 +10,7 @@
 
 #include "npu_coredump.h"
 #include "npu_device.h"
+#include "npu_event.h"
 #include "npu_fence.h"
 #include "npu_lost.h"
 #include "npu_queue.h"
@@ -39,12 +40,15 @@ void npu_queue_read_control(struct npu_queue *queue)
 void npu_queue_end(struct npu_queue *queue, u32 state, int error)
 {
 	struct npu_fence *fence, *tmp;
+	u32 told = 0, card_error;
 
 	scoped_guard(spinlock_irqsave, &queue->lock) {
 		npu_ring_reap_locked(queue);
 		npu_queue_read_control(queue);
 		/* The first reason counts: a loss that follows takes no blame away. */
-		queue->state = queue->state ?: state;
+		if (!queue->state)
+			told = queue->state = state;
+		card_error = queue->card_error;
 		trace_npu_queue_end(queue, state, error);
 		list_for_each_entry_safe(fence, tmp, &queue->inflight, link) {
 			npu_fence_signal(fence, error);
@@ -55,6 +59,8 @@ void npu_queue_end(struct npu_queue *queue, u32 state, int error)
 	}
 	if (queue->user)
 		npu_userq_ended(queue);
+	if (told)
+		npu_event_queue(queue, told, card_error);
 }
 
 bool npu_queue_close(struct npu_queue *queue, int error)

@@ -15,6 +15,7 @@
 static unsigned int npu_quota_limits[NPU_QUOTA_KINDS] = {
 	[NPU_QUOTA_CONTEXTS] = 64,
 	[NPU_QUOTA_QUEUES] = 128,
+	[NPU_QUOTA_STREAMS] = 64,
 };
 module_param_named(contexts_per_user, npu_quota_limits[NPU_QUOTA_CONTEXTS], uint, 0644);
 MODULE_PARM_DESC(contexts_per_user,
@@ -22,6 +23,9 @@ MODULE_PARM_DESC(contexts_per_user,
 module_param_named(queues_per_user, npu_quota_limits[NPU_QUOTA_QUEUES], uint, 0644);
 MODULE_PARM_DESC(queues_per_user,
 		 "queues that one user may have on a card, without CAP_SYS_RESOURCE [128]");
+module_param_named(streams_per_user, npu_quota_limits[NPU_QUOTA_STREAMS], uint, 0644);
+MODULE_PARM_DESC(streams_per_user,
+		 "streams that one user may have of a card, without CAP_SYS_RESOURCE [64]");
 
 struct npu_quota *npu_quota_get_current(struct npu_device *ndev)
 {

@@ -13,6 +13,7 @@ struct npu_device;
 enum npu_quota_kind {
 	NPU_QUOTA_CONTEXTS,
 	NPU_QUOTA_QUEUES,
+	NPU_QUOTA_STREAMS,
 	NPU_QUOTA_KINDS
 };
 

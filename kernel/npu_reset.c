@@ -21,6 +21,7 @@
 #include <linux/srcu.h>
 
 #include "npu_device.h"
+#include "npu_event.h"
 #include "npu_lost.h"
 #include "npu_queue.h"
 #include "npu_queue_end.h"
@@ -42,6 +43,8 @@ static void npu_reset_announce(struct npu_device *ndev, bool works)
 	snprintf(wedged, sizeof(wedged), "WEDGED=%s", works ? "none" : "rebind");
 	environment[0] = wedged;
 	kobject_uevent_env(&ndev->drm.accel->kdev->kobj, KOBJ_CHANGE, environment);
+	npu_event_reset(ndev, works);
+	npu_stream_end(ndev, !works);
 }
 
 /* Takes everything off a card that is not live any more. Waits for ioctls, not for fences. */

@@ -2,7 +2,7 @@
 // Copyright The npu authors
 /*
  * Telemetry. Everybody may ask as often as they like; the firmware is asked at
- * most ten times a second.
+ * most ten times a second, but for those who may see more.
  */
 #include <linux/dma-mapping.h>
 
@@ -65,6 +65,12 @@ static int npu_telemetry_refresh(struct npu_device *ndev)
 
 int npu_telemetry_get(struct npu_device *ndev, struct npu_telemetry *telemetry, u64 *age_ns)
 {
+	return npu_telemetry_get_fresh(ndev, telemetry, age_ns, NPU_TELEMETRY_MAX_AGE_MS);
+}
+
+int npu_telemetry_get_fresh(struct npu_device *ndev, struct npu_telemetry *telemetry, u64 *age_ns,
+			    unsigned int max_age_ms)
+{
 	struct npu_telemetry_cache *cache = &ndev->telemetry;
 	s64 age;
 
@@ -72,7 +78,7 @@ int npu_telemetry_get(struct npu_device *ndev, struct npu_telemetry *telemetry, 
 	if (!npu_is_live(ndev))
 		return -ENODEV;
 	age = ktime_to_ns(ktime_sub(ktime_get(), cache->when));
-	if (!cache->when || age > NPU_TELEMETRY_MAX_AGE_MS * NSEC_PER_MSEC) {
+	if (!cache->when || age > max_age_ms * NSEC_PER_MSEC) {
 		int ret = npu_telemetry_refresh(ndev);
 
 		if (ret)

@@ -18,5 +18,8 @@ void npu_telemetry_restart(struct npu_device *ndev);
  * -ENODEV: the card is lost.
  */
 int npu_telemetry_get(struct npu_device *ndev, struct npu_telemetry *telemetry, u64 *age_ns);
+/* Likewise, at most @max_age_ms old. */
+int npu_telemetry_get_fresh(struct npu_device *ndev, struct npu_telemetry *telemetry, u64 *age_ns,
+			    unsigned int max_age_ms);
 
 #endif /* NPU_TELEMETRY_H */

@@ -32,9 +32,11 @@ extern "C" {
 #define DRM_NPU_QUEUE_DESTROY	0x08
 #define DRM_NPU_QUEUE_GET_STATE	0x09
 #define DRM_NPU_EXEC		0x0a
+#define DRM_NPU_QUEUE_SET_PROPERTY 0x0c
 #define DRM_NPU_USERQ_SIGNAL	0x0d
 #define DRM_NPU_USERQ_WAIT	0x0e
 #define DRM_NPU_WAIT_USER_FENCE	0x0f
+#define DRM_NPU_STREAM_OPEN	0x10
 
 /* An array in the caller's memory. stride = sizeof(element) of the caller. */
 struct drm_npu_array {
@@ -257,7 +259,7 @@ struct drm_npu_queue_destroy {
 
 #define DRM_NPU_QUEUE_TIMED_OUT	0x1	/* its job made no progress and was killed */
 #define DRM_NPU_QUEUE_FAULTED	0x2	/* its job was refused by the card or faulted */
-#define DRM_NPU_QUEUE_INNOCENT	0x4	/* lost to somebody else's reset */
+#define DRM_NPU_QUEUE_INNOCENT	0x4	/* lost to others: a reset, or kept from the card */
 
 struct drm_npu_queue_get_state {
 	__u32 queue;
@@ -270,6 +272,19 @@ struct drm_npu_queue_get_state {
 	__u64 jobs;		/* out: completed */
 	__u64 busy_ns;		/* out: engine time */
 	__u64 energy_nj;	/* out */
+};
+
+#define DRM_NPU_QUEUE_PROPERTY_PRIORITY		0	/* DRM_NPU_PRIORITY_* */
+/*
+ * us that it keeps a slot which an equal queue waits for: 0 for the card's
+ * default (5000), or 1000 .. 1000000; more than the default needs CAP_SYS_NICE.
+ */
+#define DRM_NPU_QUEUE_PROPERTY_TIME_SLICE	1
+
+struct drm_npu_queue_set_property {
+	__u32 queue;
+	__u32 property;		/* DRM_NPU_QUEUE_PROPERTY_* */
+	__u64 value;
 };
 
 /* A command buffer: `count` packets (npu_packet.h) at `va` of the queue's VM. */
@@ -330,6 +345,60 @@ struct drm_npu_wait_user_fence {
 	__u32 mbz;
 };
 
+/*
+ * Records of fixed size to read(2) from a file of their own. EVENTS: struct
+ * drm_npu_event, of the file that opened the stream. PERF: struct
+ * drm_npu_sample, one each period; shows what others do: CAP_PERFMON.
+ */
+#define DRM_NPU_STREAM_EVENTS	0
+#define DRM_NPU_STREAM_PERF	1
+
+#define DRM_NPU_STREAM_NONBLOCK	0x1	/* as O_NONBLOCK */
+#define DRM_NPU_STREAM_ALL	0x2	/* EVENTS: those of other files too: CAP_PERFMON */
+
+#define DRM_NPU_STREAM_PERIOD_MIN_NS	10000000
+
+struct drm_npu_stream_open {
+	__u32 kind;		/* DRM_NPU_STREAM_{EVENTS,PERF} */
+	__u32 flags;		/* DRM_NPU_STREAM_{NONBLOCK,ALL} */
+	__u64 filter;		/* EVENTS: 1 << DRM_NPU_EVENT_*, at least one; PERF: mbz */
+	__u64 period_ns;	/* PERF: PERIOD_MIN_NS .. 2^32-1; EVENTS: mbz */
+	__s32 fd;		/* out; closed by exec(2) */
+	__u32 mbz;
+};
+
+#define DRM_NPU_EVENT_FAULT	0	/* value: address, fault_info as VM_GET_STATE has it */
+#define DRM_NPU_EVENT_QUEUE	1	/* a queue has ended; value: DRM_NPU_QUEUE_*, card's error */
+#define DRM_NPU_EVENT_LOST	2	/* the card */
+#define DRM_NPU_EVENT_RESET	3	/* it was; value[0]: 1 it works again, 0 it does not */
+#define DRM_NPU_EVENT_THROTTLE	4	/* value: bit 0 power, bit 1 thermal (0: no more), Hz */
+#define DRM_NPU_EVENT_ECC	5	/* value: errors corrected, uncorrected, since power-on */
+
+struct drm_npu_event {
+	__u64 time_ns;		/* CLOCK_MONOTONIC */
+	__u64 sequence;		/* 0, 1, ... of this stream; lost records have one, too */
+	__u32 kind;		/* DRM_NPU_EVENT_* */
+	__u32 dropped;		/* records lost just before this one: not read in time */
+	__u32 vm;		/* handle; 0: none of this file */
+	__u32 queue;		/* likewise */
+	__u64 value[2];
+};
+
+struct drm_npu_sample {
+	__u64 time_ns;		/* CLOCK_MONOTONIC */
+	__u64 sequence;		/* as above */
+	__u32 dropped;
+	__u32 throttle;		/* as in struct drm_npu_query_telemetry, like those below */
+	__u64 tensor_busy_ns;
+	__u64 copy_busy_ns;
+	__u64 energy_uj;
+	__u64 clock_hz;
+	__u32 power_mw;
+	__s32 temperature_mc;
+	__u32 queues;
+	__u32 slots_active;	/* hardware slots that hold a queue */
+};
+
 #define DRM_IOCTL_NPU(nr, type) \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_NPU_##nr, struct drm_npu_##type)
 #define DRM_IOCTL_NPU_DEV_QUERY		DRM_IOCTL_NPU(DEV_QUERY, dev_query)
@@ -346,6 +415,9 @@ struct drm_npu_wait_user_fence {
 #define DRM_IOCTL_NPU_USERQ_SIGNAL	DRM_IOCTL_NPU(USERQ_SIGNAL, userq_signal)
 #define DRM_IOCTL_NPU_USERQ_WAIT	DRM_IOCTL_NPU(USERQ_WAIT, userq_wait)
 #define DRM_IOCTL_NPU_WAIT_USER_FENCE	DRM_IOCTL_NPU(WAIT_USER_FENCE, wait_user_fence)
+#define DRM_IOCTL_NPU_QUEUE_SET_PROPERTY \
+	DRM_IOCTL_NPU(QUEUE_SET_PROPERTY, queue_set_property)
+#define DRM_IOCTL_NPU_STREAM_OPEN	DRM_IOCTL_NPU(STREAM_OPEN, stream_open)
 
 #if defined(__cplusplus)
 }

@@ -8,9 +8,11 @@
  *	ladder CARD engine-hang	an engine hangs until its packet is aborted
  *	ladder CARD engine-dead	an engine that only a reset helps
  *	ladder CARD no-irq	no interrupt comes
+ *	ladder CARD stream	streams meet a reset, then an unbound driver
  *	ladder CARD kills N	N stuck and N faulting queues, one after another
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +187,77 @@ static void no_irq(void)
 	drv_rig_fini(&r);
 }
 
+static int open_stream(int fd, struct drm_npu_stream_open args)
+{
+	if (drv_ioctl(fd, DRM_IOCTL_NPU_STREAM_OPEN, &args))
+		tap_bail("no stream");
+	return args.fd;
+}
+
+/* What it ends with: 0 the end of the file, and poll says so. */
+static ssize_t drain(int fd, struct drm_npu_event *last)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	struct drm_npu_event e;
+	ssize_t got;
+
+	for (int i = 0; i < 1000; i++) {
+		if (poll(&poll_fd, 1, 10000) != 1)
+			return -ETIMEDOUT;
+		got = read(fd, &e, sizeof(e));
+		if (got <= 0)
+			return !got && !(poll_fd.revents & POLLHUP) ? -EPROTO : got;
+		*last = e;
+	}
+	return -E2BIG;
+}
+
+static void shell(const char *format)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), format, card);
+	if (system(command))
+		tap_bail("failed: %s", command);
+}
+
+static void streams_end(void)
+{
+	const struct drm_npu_stream_open event_args = {
+		.kind = DRM_NPU_STREAM_EVENTS, .filter = 0x3f, .flags = DRM_NPU_STREAM_ALL };
+	const struct drm_npu_stream_open sample_args = {
+		.kind = DRM_NPU_STREAM_PERF, .period_ns = DRM_NPU_STREAM_PERIOD_MIN_NS };
+	struct drm_npu_event last = { 0 };
+	struct drm_npu_sample s;
+	int fd = drv_open(card), events, samples;
+	ssize_t got;
+
+	events = open_stream(fd, event_args);
+	samples = open_stream(fd, sample_args);
+	shell("echo 1 >/sys/class/accel/accel%u/device/reset");
+	tap_ret((int)drain(events, &last), 0, NULL, "a reset ends a stream");
+	tap(last.kind == DRM_NPU_EVENT_RESET && last.value[0] == 1, "its last event tells why");
+	while ((got = read(samples, &s, sizeof(s))) > 0)
+		;
+	tap_ret((int)got, 0, NULL, "and ends samples");
+	close(samples);
+	close(events);
+	tap_ret(drv_ioctl(fd, DRM_IOCTL_NPU_STREAM_OPEN, &(struct drm_npu_stream_open){ .filter = 1 }),
+		-ENODEV, NULL, "an old file has no new stream");
+	close(fd);
+	fd = drv_open(card);
+	events = open_stream(fd, event_args);
+	samples = open_stream(fd, sample_args);
+	shell("cd -P /sys/class/accel/accel%u/device && echo ${PWD##*/} >driver/unbind");
+	tap_ret((int)drain(events, &last), 0, NULL, "an unbound driver ends a stream");
+	while ((got = read(samples, &s, sizeof(s))) > 0)
+		;
+	tap_ret((int)got, 0, NULL, "and samples");
+	close(samples);
+	close(events);
+	close(fd);
+}
+
 static void kills(int count)
 {
 	int stuck = 0, faulted = 0;
@@ -221,9 +294,11 @@ int main(int argc, char **argv)
 		engine_dead();
 	else if (!strcmp(rung, "no-irq"))
 		no_irq();
+	else if (!strcmp(rung, "stream"))
+		streams_end();
 	else if (!strcmp(rung, "kills") && argc > 3)
 		kills(atoi(argv[3]));
 	else
-		tap_bail("usage: ladder CARD overstay|engine-hang|engine-dead|no-irq|kills N");
+		tap_bail("usage: ladder CARD overstay|engine-hang|engine-dead|no-irq|stream|kills N");
 	return tap_end();
 }
