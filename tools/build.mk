@@ -19,7 +19,7 @@ npu_run_libs := $(O)/lib/libnpu-run.a $(tools_archive) $(O)/lib/libnpu.so -ljson
 $(eval $(call program,npu-run,tools/npu-run/main.c,$(npu_run_libs)))
 
 # Likewise. live.c alone asks the card.
-npu_smi_src := $(addprefix tools/npu-smi/,card.c client.c field.c grid.c list.c live.c module.c \
+npu_smi_src := $(addprefix tools/npu-smi/,card.c client.c dump.c dump_print.c field.c grid.c list.c live.c module.c \
 	pci_name.c query.c report.c sample.c smi.c sysfs.c table.c)
 $(eval $(call archive,libnpu-smi,$(npu_smi_src)))
 npu_smi_libs := $(O)/lib/libnpu-smi.a $(tools_archive) $(O)/lib/libnpu.so -ljson-c -lpci -lkmod -lm

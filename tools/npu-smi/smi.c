@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dump.h"
 #include "grid.h"
 #include "json.h"
 #include "list.h"
@@ -24,6 +25,7 @@ static const char usage[] =
 	"  query [FIELD,...]       values by name; all without names\n"
 	"      --format FORMAT       text, csv or json [text]\n"
 	"      --help-fields         list the fields\n"
+	"  dump FILE               explain a coredump of the driver\n"
 	"\n"
 	"  -d, --device DEVICE     only this card: index, PCI address, UUID or node\n"
 	"      --json              print a JSON document (keys: npu-smi(1))\n"
@@ -35,14 +37,14 @@ static const char usage[] =
 	"Exit status: 0 good, 1 failed, 2 wrong usage, 4 no card (or no such one) that the\n"
 	"driver serves, 5 a card is lost or does not answer.\n";
 
-enum command { COMMAND_GRID, COMMAND_LIST, COMMAND_QUERY };
+enum command { COMMAND_GRID, COMMAND_LIST, COMMAND_QUERY, COMMAND_DUMP };
 enum format { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON };
 
 struct arguments {
 	enum command command;
 	enum format format;
 	const char *device;
-	const char *field_names;
+	const char *dump_file;
 	struct query query;
 };
 
@@ -101,14 +103,23 @@ static int take_words(struct arguments *a, char **words, int count)
 		a->command = COMMAND_LIST;
 	else if (count && !strcmp(words[0], "query"))
 		a->command = COMMAND_QUERY;
+	else if (count && !strcmp(words[0], "dump"))
+		a->command = COMMAND_DUMP;
 	else if (count && strcmp(words[0], "info"))
 		return usage_error("there is no command '%s'", words[0]);
 	if (list && (!count || strcmp(words[0], "info")))
 		return usage_error("-l belongs to info");
-	if (count > (a->command == COMMAND_QUERY ? 2 : 1))
+	if (count > (a->command == COMMAND_QUERY || a->command == COMMAND_DUMP ? 2 : 1))
 		return usage_error("unexpected argument '%s'", words[count - 1]);
 	if (a->format == FORMAT_CSV && a->command != COMMAND_QUERY)
 		return usage_error("--format csv belongs to query");
+	if (a->command == COMMAND_DUMP) {
+		if (count < 2)
+			return usage_error("dump needs a file, as /sys/class/devcoredump/devcd1/data");
+		if (a->format != FORMAT_TEXT || a->device)
+			return usage_error("dump takes no options");
+		a->dump_file = words[1];
+	}
 	if (a->command == COMMAND_QUERY &&
 	    query_parse(&a->query, count == 2 ? words[1] : NULL, &error))
 		return usage_error("%s", error.text);
@@ -175,6 +186,8 @@ static void print(const struct arguments *a, const struct report *report)
 		else
 			query_print(stdout, &a->query, report);
 		break;
+	case COMMAND_DUMP:
+		break;
 	}
 }
 
@@ -204,6 +217,24 @@ static int verdict(const struct arguments *a, const struct report *report)
 	return EXIT_GOOD;
 }
 
+/* The exit status. */
+static int explain_dump(const char *path)
+{
+	struct npu_error error;
+	struct dump dump;
+	FILE *file = fopen(path, "re");
+	int ret;
+
+	if (!file)
+		return fail("%s: %s", path, strerror(errno));
+	ret = dump_read(file, &dump, &error);
+	fclose(file);
+	if (!ret)
+		dump_print(stdout, &dump);
+	dump_free(&dump);
+	return ret ? fail("%s: %s", path, error.text) : EXIT_GOOD;
+}
+
 int smi_run(int argc, char **argv, const struct smi_paths *paths, sample_live_fn *live,
 	    unsigned int deadline_ms)
 {
@@ -215,6 +246,8 @@ int smi_run(int argc, char **argv, const struct smi_paths *paths, sample_live_fn
 
 	if (status >= 0)
 		return status;
+	if (a.command == COMMAND_DUMP)
+		return explain_dump(a.dump_file);
 	ret = report_gather(&report, paths, what_to_gather(&a), live, deadline_ms, &error);
 	if (!ret && a.device)
 		ret = report_select(&report, a.device, &error);

@@ -18,5 +18,6 @@ npu_smi_test_libs := $(O)/lib/libnpu-smi.a $(O)/lib/libtools-common.a $(O)/lib/l
 	-ljson-c -lpci -lkmod -lm
 $(eval $(call unit_test,tools-smi-screens,tests/unit/tools/test_smi_screens.c tests/unit/tools/machine.c,$(npu_smi_test_libs)))
 $(eval $(call unit_test,tools-smi-parts,tests/unit/tools/test_smi_parts.c tests/unit/tools/machine.c,$(npu_smi_test_libs)))
+$(eval $(call unit_test,tools-smi-dump,tests/unit/tools/test_smi_dump.c,$(npu_smi_test_libs)))
 $(eval $(call unit_test,tools-npu-run,tests/unit/tools/test_npu_run.c tests/unit/tools/command.c,-ljson-c))
 $(O)/tests/tools-npu-run: $(O)/bin/npu-run $(O)/models/digits-fp32.npu
