@@ -6,6 +6,7 @@
 
 #include "npu_bo.h"
 #include "npu_device.h"
+#include "npu_mmap.h"
 #include "npu_prime.h"
 #include "npu_ttm.h"
 #include "npu_turn.h"
@@ -69,6 +70,7 @@ static int npu_bo_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 static const struct drm_gem_object_funcs npu_bo_funcs = {
 	.free = npu_bo_gem_free,
 	.mmap = npu_bo_mmap,
+	.vm_ops = &npu_mmap_ops,
 	.export = npu_prime_export,
 };
 

@@ -23,6 +23,7 @@
 #include "npu_device.h"
 #include "npu_event.h"
 #include "npu_lost.h"
+#include "npu_mmap.h"
 #include "npu_queue.h"
 #include "npu_queue_end.h"
 #include "npu_reset.h"
@@ -56,6 +57,7 @@ static void npu_reset_clear(struct npu_device *ndev)
 	npu_queue_abandon_all(ndev);
 	npu_vm_abandon_binds(ndev);
 	synchronize_srcu(&ndev->ioctl_srcu);
+	npu_mmap_zap(ndev);
 	npu_queue_abandon_all(ndev);
 	/* Nothing of the old life acts on the new one. */
 	flush_workqueue(ndev->recovery_wq);

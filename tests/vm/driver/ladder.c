@@ -8,14 +8,19 @@
  *	ladder CARD engine-hang	an engine hangs until its packet is aborted
  *	ladder CARD engine-dead	an engine that only a reset helps
  *	ladder CARD no-irq	no interrupt comes
+ *	ladder CARD mapping	a mapping of device memory meets a reset
  *	ladder CARD stream	streams meet a reset, then an unbound driver
  *	ladder CARD kills N	N stuck and N faulting queues, one after another
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <xf86drm.h>
@@ -187,6 +192,71 @@ static void no_irq(void)
 	drv_rig_fini(&r);
 }
 
+static void shell(const char *format)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), format, card);
+	if (system(command))
+		tap_bail("failed: %s", command);
+}
+
+static atomic_bool stop_touching;
+
+/* Whether the page at `address` is in this process's page table now. */
+static bool is_present(const void *address)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	uint64_t entry = 0;
+
+	if (fd < 0 || pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)address / DRV_PAGE * 8)) !=
+	    sizeof(entry))
+		tap_bail("no pagemap");
+	close(fd);
+	return entry >> 63;
+}
+
+static void *touch(void *argument)
+{
+	volatile uint8_t *map = argument;
+
+	/* The first page only: the others are looked at afterwards. */
+	while (!atomic_load(&stop_touching))
+		map[0]++;
+	return NULL;
+}
+
+static void mapping(void)
+{
+	const size_t size = 4 * DRV_MIB;
+	bool present, data = true;
+	pthread_t thread;
+	struct drv_rig r;
+	uint8_t *map;
+	uint32_t bo;
+
+	drv_rig_init(&r, card);
+	if (drv_bo_create(r.fd, size, DRM_NPU_MEMORY_DEVICE, DRM_NPU_BO_CPU_VISIBLE, r.vm, &bo))
+		tap_bail("no buffer");
+	map = drv_bo_map(r.fd, bo);
+	if (map == MAP_FAILED)
+		tap_bail("no mapping");
+	memset(map, 0x5a, size);
+	tap(is_present(map + size - 1), "a page of device memory is mapped");
+	if (pthread_create(&thread, NULL, touch, map))
+		tap_bail("no thread");
+	shell("echo 1 >/sys/class/accel/accel%u/device/reset");
+	present = is_present(map + size - 1);
+	atomic_store(&stop_touching, true);
+	pthread_join(thread, NULL);
+	tap(!present, "a reset takes it away");
+	tap(true, "who touches memory meanwhile lives on");
+	for (size_t i = DRV_PAGE; i < size; i += DRV_PAGE)
+		data = data && (map[i] == 0x5a || !map[i]);
+	tap(data, "what is there after it is the owner's, or zeros");
+	drv_rig_fini(&r);
+}
+
 static int open_stream(int fd, struct drm_npu_stream_open args)
 {
 	if (drv_ioctl(fd, DRM_IOCTL_NPU_STREAM_OPEN, &args))
@@ -210,15 +280,6 @@ static ssize_t drain(int fd, struct drm_npu_event *last)
 		*last = e;
 	}
 	return -E2BIG;
-}
-
-static void shell(const char *format)
-{
-	char command[256];
-
-	snprintf(command, sizeof(command), format, card);
-	if (system(command))
-		tap_bail("failed: %s", command);
 }
 
 static void streams_end(void)
@@ -294,11 +355,13 @@ int main(int argc, char **argv)
 		engine_dead();
 	else if (!strcmp(rung, "no-irq"))
 		no_irq();
+	else if (!strcmp(rung, "mapping"))
+		mapping();
 	else if (!strcmp(rung, "stream"))
 		streams_end();
 	else if (!strcmp(rung, "kills") && argc > 3)
 		kills(atoi(argv[3]));
 	else
-		tap_bail("usage: ladder CARD overstay|engine-hang|engine-dead|no-irq|stream|kills N");
+		tap_bail("usage: ladder CARD overstay|engine-hang|engine-dead|no-irq|mapping|stream|kills N");
 	return tap_end();
 }
