@@ -19,8 +19,8 @@
 #include <drm/drm_print.h>
 
 #include "npu_coredump.h"
-#include "npu_debugfs.h"
 #include "npu_device.h"
+#include "npu_log.h"
 #include "npu_queue.h"
 #include "npu_ring.h"
 #include "npu_vm.h"
@@ -85,7 +85,7 @@ static void npu_coredump_print(struct drm_printer *p, const struct npu_coredump 
 	drm_printf(p, "fault: {count: %llu, info: 0x%08x, queue: %u, va: 0x%llx}\n",
 		   dump->fault_count, dump->fault.info, dump->fault.queue, dump->fault.va);
 	drm_puts(p, "firmware-log: |\n");
-	npu_debugfs_print_log(ndev, p, "  ");
+	npu_log_print(ndev, p, "  ");
 }
 
 static void npu_coredump_work(struct work_struct *work)

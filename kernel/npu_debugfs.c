@@ -8,67 +8,16 @@
  *	copies		what moved and cleared buffers, the copy engine or the CPU
  *	firmware_log	the log that the firmware keeps
  */
-#include <linux/ctype.h>
-#include <linux/dma-mapping.h>
 #include <linux/seq_file.h>
 
 #include <drm/drm_debugfs.h>
-#include <drm/drm_drv.h>
 #include <drm/drm_print.h>
 
 #include "npu_debugfs.h"
 #include "npu_device.h"
+#include "npu_log.h"
 #include "npu_queue.h"
 #include "npu_vm.h"
-
-#define NPU_LOG_CHUNK PAGE_SIZE
-/* The firmware keeps some KiB; a card that never ends its log does not hold us. */
-#define NPU_LOG_CHUNKS_MAX 16
-
-/* Text from the card: one line a line, nothing but printable characters. */
-static void npu_debugfs_print_text(struct drm_printer *p, const char *indent, const char *text,
-				   u32 size, bool *line_start)
-{
-	for (u32 i = 0; i < size; i++) {
-		char c = text[i];
-
-		if (*line_start)
-			drm_puts(p, indent);
-		*line_start = c == '\n';
-		drm_printf(p, "%c", c == '\n' || (isascii(c) && isprint(c)) ? c : '?');
-	}
-}
-
-void npu_debugfs_print_log(struct npu_device *ndev, struct drm_printer *p, const char *indent)
-{
-	struct npu_admin_buffer_args args = { .size = NPU_LOG_CHUNK };
-	struct npu_admin_buffer_result result;
-	bool line_start = true;
-	dma_addr_t dma;
-	char *text;
-	int idx;
-
-	/* The buffer must be gone before the device is. */
-	if (!drm_dev_enter(&ndev->drm, &idx))
-		return;
-	text = dma_alloc_coherent(&ndev->pdev->dev, NPU_LOG_CHUNK, &dma, GFP_KERNEL);
-	if (!text)
-		goto exit;
-	args.address = dma;
-	for (int i = 0; i < NPU_LOG_CHUNKS_MAX; i++) {
-		if (npu_admin_run(ndev, NPU_ADMIN_LOG_READ, &args, sizeof(args), &result,
-				  sizeof(result)) || !result.written)
-			break;
-		npu_debugfs_print_text(p, indent, text, min_t(u32, result.written, NPU_LOG_CHUNK),
-				       &line_start);
-		args.cursor = result.cursor + result.written;
-	}
-	if (!line_start)
-		drm_puts(p, "\n");
-	dma_free_coherent(&ndev->pdev->dev, NPU_LOG_CHUNK, text, dma);
-exit:
-	drm_dev_exit(idx);
-}
 
 static struct npu_device *npu_debugfs_device(struct seq_file *m)
 {
@@ -81,7 +30,7 @@ static int npu_debugfs_log_show(struct seq_file *m, void *data)
 {
 	struct drm_printer p = drm_seq_file_printer(m);
 
-	npu_debugfs_print_log(npu_debugfs_device(m), &p, "");
+	npu_log_print(npu_debugfs_device(m), &p, "");
 	return 0;
 }
 
