@@ -5,6 +5,7 @@
  *
  *	queues		one line for each queue on the card
  *	vms		one line for each address space
+ *	bos		one line for each handle of a buffer, of all open files
  *	copies		what moved and cleared buffers, the copy engine or the CPU
  *	firmware_log	the log that the firmware keeps
  */
@@ -13,6 +14,7 @@
 #include <drm/drm_debugfs.h>
 #include <drm/drm_print.h>
 
+#include "npu_bo.h"
 #include "npu_debugfs.h"
 #include "npu_device.h"
 #include "npu_log.h"
@@ -78,9 +80,32 @@ static int npu_debugfs_copies_show(struct seq_file *m, void *data)
 	return 0;
 }
 
+static int npu_debugfs_bos_show(struct seq_file *m, void *data)
+{
+	struct drm_device *drm = &npu_debugfs_device(m)->drm;
+	struct drm_gem_object *obj;
+	struct drm_file *file;
+	int handle;
+
+	seq_puts(m, "client handle         size placement region\n");
+	guard(mutex)(&drm->filelist_mutex);
+	list_for_each_entry(file, &drm->filelist, lhead) {
+		spin_lock(&file->table_lock);
+		idr_for_each_entry(&file->object_idr, obj, handle) {
+			struct npu_bo *bo = npu_bo_of_gem(obj);
+
+			seq_printf(m, "%6llu %6d %12zu %9u %6u\n", file->client_id, handle,
+				   obj->size, bo->placement, READ_ONCE(bo->region));
+		}
+		spin_unlock(&file->table_lock);
+	}
+	return 0;
+}
+
 static const struct drm_debugfs_info npu_debugfs_files[] = {
 	{ "queues", npu_debugfs_queues_show },
 	{ "vms", npu_debugfs_vms_show },
+	{ "bos", npu_debugfs_bos_show },
 	{ "copies", npu_debugfs_copies_show },
 	{ "firmware_log", npu_debugfs_log_show },
 };

@@ -158,6 +158,28 @@ static int try_all(const char *const *attributes, const char *const *sensors)
 	return result;
 }
 
+static void buffers_are_listed(int fd)
+{
+	const uint64_t size = 123 * DRV_PAGE;
+	char text[65536], line[64];
+	uint32_t bo;
+	size_t got;
+	FILE *file;
+
+	if (drv_bo_create(fd, size, DRM_NPU_MEMORY_SYSTEM, 0, 0, &bo))
+		tap_bail("no buffer");
+	file = fopen("/sys/kernel/debug/accel/0/bos", "r");
+	if (!file)
+		tap_bail("no list of buffers in debugfs");
+	got = fread(text, 1, sizeof(text) - 1, file);
+	text[got] = '\0';
+	fclose(file);
+	snprintf(line, sizeof(line), " %6u %12llu %9u ", bo, (unsigned long long)size,
+		 DRM_NPU_MEMORY_SYSTEM);
+	tap(strstr(text, line) != NULL, "debugfs lists buffers");
+	drv_bo_close(fd, bo);
+}
+
 static void everybody_may_read_and_nobody_write(void)
 {
 	static const char *const attributes[] = { "serial", "uuid", "fw_version", "reset_count",
@@ -200,6 +222,7 @@ int main(void)
 	attributes_describe_the_card(fd);
 	sensors_are_plausible(fd);
 	energy_follows_work();
+	buffers_are_listed(fd);
 	everybody_may_read_and_nobody_write();
 	close(fd);
 	return tap_end();
