@@ -126,8 +126,6 @@ void npu_event_watch(struct npu_device *ndev)
 	/* Changes count from the moment that somebody listens. */
 	if (!atomic_read(&streams->events))
 		streams->known = false;
-	else if (npu_telemetry_get(ndev, &t, NULL))
-		return;
-	else
+	else if (!npu_telemetry_get(ndev, &t, NULL))
 		npu_event_compare(ndev, &t);
 }

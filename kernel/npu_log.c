@@ -49,7 +49,7 @@ void npu_log_print(struct npu_device *ndev, struct drm_printer *p, const char *i
 				  sizeof(result)) || !result.written)
 			break;
 		npu_log_print_text(p, indent, text, min_t(u32, result.written, NPU_LOG_CHUNK),
-				       &line_start);
+				   &line_start);
 		args.cursor = result.cursor + result.written;
 	}
 	if (!line_start)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 // Copyright The npu authors
 /*
- * Losing the card. A watchdog looks at it each second (also for what interrupts
- * should have said), and whoever waits for it in vain says so: then nothing waits for it any more. Fences signal with
- * -ENODEV, ioctls return it, the driver can be unbound; a reset is tried
- * (npu_reset.c).
+ * Losing the card. A watchdog looks at it each second (also for what
+ * interrupts should have said), and whoever waits for it in vain says so: then
+ * nothing waits for it any more. Fences signal with -ENODEV, ioctls return it,
+ * the driver can be unbound; a reset is tried (npu_reset.c).
  */
 #include <linux/bitfield.h>
 #include <linux/pci.h>

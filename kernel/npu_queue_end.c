@@ -46,8 +46,10 @@ void npu_queue_end(struct npu_queue *queue, u32 state, int error)
 		npu_ring_reap_locked(queue);
 		npu_queue_read_control(queue);
 		/* The first reason counts: a loss that follows takes no blame away. */
-		if (!queue->state)
-			told = queue->state = state;
+		if (!queue->state) {
+			queue->state = state;
+			told = state;
+		}
 		card_error = queue->card_error;
 		trace_npu_queue_end(queue, state, error);
 		list_for_each_entry_safe(fence, tmp, &queue->inflight, link) {

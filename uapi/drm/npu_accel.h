@@ -368,7 +368,7 @@ struct drm_npu_stream_open {
 };
 
 #define DRM_NPU_EVENT_FAULT	0	/* value: address, fault_info as VM_GET_STATE has it */
-#define DRM_NPU_EVENT_QUEUE	1	/* a queue has ended; value: DRM_NPU_QUEUE_*, card's error */
+#define DRM_NPU_EVENT_QUEUE	1	/* a queue ended; value: DRM_NPU_QUEUE_*, card's error */
 #define DRM_NPU_EVENT_LOST	2	/* the card */
 #define DRM_NPU_EVENT_RESET	3	/* it was; value[0]: 1 it works again, 0 it does not */
 #define DRM_NPU_EVENT_THROTTLE	4	/* value: bit 0 power, bit 1 thermal (0: no more), Hz */
