@@ -175,7 +175,7 @@ static void buffers_are_listed(int fd)
 	text[got] = '\0';
 	fclose(file);
 	snprintf(line, sizeof(line), " %6u %12llu %9u ", bo, (unsigned long long)size,
-		 DRM_NPU_MEMORY_SYSTEM);
+		 (unsigned int)DRM_NPU_MEMORY_SYSTEM);
 	tap(strstr(text, line) != NULL, "debugfs lists buffers");
 	drv_bo_close(fd, bo);
 }
