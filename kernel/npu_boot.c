@@ -211,6 +211,7 @@ int npu_boot_identify_firmware(struct npu_device *ndev)
 	fw->abi_max = r.abi_max;
 	/* Not terminated when full, and from the card: printable or nothing. */
 	BUILD_BUG_ON(sizeof(fw->build_id) <= sizeof(r.build_id));
+	memset(fw->build_id, 0, sizeof(fw->build_id));
 	for (size_t i = 0; i < sizeof(r.build_id) && r.build_id[i]; i++)
 		fw->build_id[i] = isascii(r.build_id[i]) && isprint(r.build_id[i]) ?
 				  r.build_id[i] : '?';
