@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 // Copyright The npu authors
 /* The module, its DRM driver, and the way into the ioctls. */
+#include <linux/compat.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/uaccess.h>
 
 #include <drm/drm_accel.h>
 #include <drm/drm_drv.h>
@@ -96,13 +99,56 @@ static const struct drm_ioctl_desc npu_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(NPU_STREAM_OPEN, npu_stream_open_ioctl_guarded, DRM_RENDER_ALLOW),
 };
 
+/*
+ * The DRM core fills a shorter argument up with zeros, and ignores what a
+ * longer one has beyond ours: a newer caller's wish would be granted unheard.
+ * 1: all of that is zero, or it is no ioctl of ours.
+ */
+static int npu_ioctl_tail_is_zero(unsigned int cmd, unsigned long arg)
+{
+	unsigned int nr = _IOC_NR(cmd) - DRM_COMMAND_BASE;
+	size_t known;
+
+	if (_IOC_TYPE(cmd) != DRM_IOCTL_BASE || !(_IOC_DIR(cmd) & _IOC_WRITE) ||
+	    nr >= ARRAY_SIZE(npu_ioctls))
+		return 1;
+	nr = array_index_nospec(nr, ARRAY_SIZE(npu_ioctls));
+	known = _IOC_SIZE(npu_ioctls[nr].cmd);
+	if (_IOC_SIZE(cmd) <= known)
+		return 1;
+	return check_zeroed_user((char __user *)arg + known, _IOC_SIZE(cmd) - known);
+}
+
+static long npu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	int ret = npu_ioctl_tail_is_zero(cmd, arg);
+
+	if (ret != 1)
+		return ret ?: -E2BIG;
+	return drm_ioctl(file, cmd, arg);
+}
+
+#ifdef CONFIG_COMPAT
+static long npu_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	/* Layouts are the same for 32 bits: only the DRM core's own differ. */
+	int ret = npu_ioctl_tail_is_zero(cmd, (unsigned long)compat_ptr(arg));
+
+	if (ret != 1)
+		return ret ?: -E2BIG;
+	return drm_compat_ioctl(file, cmd, arg);
+}
+#else
+#define npu_compat_ioctl NULL
+#endif
+
+/* DRM_ACCEL_FOPS, but for the ioctls and mmap. */
 static const struct file_operations npu_fops = {
 	.owner = THIS_MODULE,
-	/* As DRM_ACCEL_FOPS, but for mmap. */
 	.open = accel_open,
 	.release = drm_release,
-	.unlocked_ioctl = drm_ioctl,
-	.compat_ioctl = drm_compat_ioctl,
+	.unlocked_ioctl = npu_ioctl,
+	.compat_ioctl = npu_compat_ioctl,
 	.poll = drm_poll,
 	.read = drm_read,
 	.llseek = noop_llseek,
