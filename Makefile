@@ -151,7 +151,7 @@ check: deps-check
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 tests
 	@O=$(O) tests/check
 
-# One stage alone: make check-lint, check-abi, check-unit, check-kernel, check-vm.
+# One stage alone: make check-lint, check-abi, check-unit, check-kernel, check-kunit, check-vm.
 check-%: deps-check
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 tests
 	@O=$(O) tests/check $*
@@ -187,6 +187,17 @@ sanitize-thread: deps-check
 .PHONY: threaded-tests
 threaded-tests: $(THREAD_TESTS)
 
+# Lines and branches of the driver that its tests reach.
+.PHONY: coverage
+coverage: deps-check
+	@$(MAKE) --no-print-directory $(jobs) WERROR=1 tests
+	@O=$(O) tests/coverage/run
+
+# Each guard of the driver taken out: does its test fail?
+.PHONY: mutation
+mutation: deps-check
+	@O=$(O) tests/mutation/run
+
 .PHONY: install install-module uninstall
 install: all install-module
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)/npu \
@@ -215,7 +226,7 @@ endif
 install-module:
 	rm -rf $(DESTDIR)$(dkmsdir)
 	for f in $$(find kernel uapi -type f \( -name '*.[ch]' -o -name Kbuild -o -path 'kernel/compat/*' \) \
-			! -name '*.mod.c'); do \
+			! -name '*.mod.c' ! -path 'kernel/tests/*'); do \
 		$(INSTALL) -D -m 644 $$f $(DESTDIR)$(dkmsdir)/$$f || exit 1; \
 	done
 	sed 's|@VERSION@|$(VERSION)|g' dkms.conf > $(DESTDIR)$(dkmsdir)/dkms.conf
@@ -247,6 +258,8 @@ help:
 	@echo 'make soak       64 processes with 256 contexts on one card, for an hour (SECONDS_OF_SOAK=)'
 	@echo 'make check-debug  the debug stage, then faults injected into the driver everywhere: an hour'
 	@echo 'make sanitize   the unit tests under the address, undefined-behaviour and thread sanitizers'
+	@echo 'make coverage   lines and branches of the driver that its tests reach: half an hour'
+	@echo 'make mutation   each guard of the driver taken out: does its test fail? an hour'
 	@echo 'make install    DESTDIR=, prefix=$(prefix); the module as DKMS source'
 	@echo 'make uninstall  take it away again'
 	@echo 'make clean      remove build/; the VM cache stays (tests/vm/run --help)'
