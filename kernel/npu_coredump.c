@@ -13,6 +13,7 @@
  *	firmware-log			the end of the firmware's log
  */
 #include <linux/devcoredump.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -88,6 +89,9 @@ static void npu_coredump_print(struct drm_printer *p, const struct npu_coredump 
 	npu_log_print(ndev, p, "  ");
 }
 
+/* dev_coredumpv() looks for a dump of the device, then adds one: not two of them at once. */
+static DEFINE_MUTEX(npu_coredump_lock);
+
 static void npu_coredump_work(struct work_struct *work)
 {
 	struct npu_coredump *dump = container_of(work, struct npu_coredump, work);
@@ -99,6 +103,7 @@ static void npu_coredump_work(struct work_struct *work)
 		struct drm_printer p = drm_coredump_printer(&iterator);
 
 		npu_coredump_print(&p, dump);
+		guard(mutex)(&npu_coredump_lock);
 		/* The text is devcoredump's from here on. */
 		dev_coredumpv(&ndev->pdev->dev, text, NPU_COREDUMP_SIZE - iterator.remain,
 			      GFP_KERNEL);

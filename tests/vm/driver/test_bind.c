@@ -674,7 +674,7 @@ static void evicted_buffers_can_be_cut(struct drv_rig *r, struct gate *g, struct
 	drmSyncobjDestroy(r->fd, done);
 }
 
-/* ---- How it ends ------------------------------------------------------------------------------- */
+/* ---- How it ends ------------------------------------------------------------------ */
 
 static int sync_file_status(int file)
 {
