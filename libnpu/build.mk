@@ -5,7 +5,7 @@
 # that they can put a model of it there.
 libnpu_core_src := $(addprefix libnpu/,buffer.c context.c device.c enumerate.c error.c graph.c \
 	graph_check.c graph_elf.c graph_source.c job.c log.c model.c object.c profile.c queue.c \
-	run.c submit.c timeline.c type.c va.c weights.c)
+	run.c stream.c submit.c timeline.c type.c va.c weights.c)
 libnpu_src := $(libnpu_core_src) libnpu/ioctl.c
 libnpu_libs := -ldrm -lsodium
 

@@ -52,6 +52,11 @@ void npu_context_unref(struct npu_context *context)
 	free(context);
 }
 
+uint32_t npu_context_number(const struct npu_context *context)
+{
+	return context->vm;
+}
+
 static const char *fault_reason(uint32_t info)
 {
 	static const char *const reasons[] = {

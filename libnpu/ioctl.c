@@ -352,3 +352,14 @@ int npu_kernel_timeline_export(int fd, uint32_t handle, uint64_t point)
 	npu_kernel_syncobj_destroy(fd, binary);
 	return ret;
 }
+
+int npu_kernel_stream_open(int fd, uint32_t kind, uint32_t flags, uint64_t filter,
+			   uint64_t period_ns)
+{
+	struct drm_npu_stream_open stream_open = {
+		.kind = kind, .flags = flags, .filter = filter, .period_ns = period_ns,
+	};
+	int ret = request(fd, DRM_IOCTL_NPU_STREAM_OPEN, &stream_open);
+
+	return ret ? ret : stream_open.fd;
+}

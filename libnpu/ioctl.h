@@ -96,4 +96,8 @@ int npu_kernel_timeline_last(int fd, uint32_t handle, uint64_t *point);
 /* A sync_file of a point; -EINVAL: nothing submitted reaches it. */
 int npu_kernel_timeline_export(int fd, uint32_t handle, uint64_t point);
 
+/* STREAM_OPEN; returns the descriptor, which gives records to read(2). */
+int npu_kernel_stream_open(int fd, uint32_t kind, uint32_t flags, uint64_t filter,
+			   uint64_t period_ns);
+
 #endif

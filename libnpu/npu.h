@@ -4,7 +4,7 @@
  * libnpu: run compiled graphs on npu cards (docs/libnpu.md).
  *
  * Objects. device > context > buffer, model, queue > job, and device >
- * timeline; a graph stands alone and needs no device. Each is opaque and counted: _create, _open and
+ * timeline, stream; a graph stands alone and needs no device. Each is opaque and counted: _create, _open and
  * _submit give the caller one reference, _ref adds one, _unref (NULL allowed)
  * gives one back. An object keeps alive what it stands on, so references may
  * be given back in any order.
@@ -53,6 +53,7 @@ struct npu_model;
 struct npu_queue;
 struct npu_job;
 struct npu_timeline;
+struct npu_stream;
 
 /* ---- Errors and names -------------------------------------------------- */
 
@@ -240,6 +241,85 @@ struct npu_telemetry {
 int npu_device_telemetry(struct npu_device *device, struct npu_telemetry *telemetry,
 			 struct npu_error *error);
 
+/* ---- Stream: what happens on a device ----------------------------------- */
+
+#define NPU_EVENT_FAULT 0	/* an access was refused; value: address, 1 for a write */
+#define NPU_EVENT_QUEUE 1	/* a queue died; its npu_queue_status() says why */
+#define NPU_EVENT_LOST 2	/* the card */
+#define NPU_EVENT_RESET 3	/* the card; value[0]: 1 it works again, 0 it does not */
+#define NPU_EVENT_THROTTLE 4	/* value: NPU_THROTTLE_* (0: no more), Hz */
+#define NPU_EVENT_ECC 5	/* value: memory errors corrected, uncorrected, since power-on */
+
+struct npu_event {
+	uint64_t time_ns;	/* CLOCK_MONOTONIC */
+	uint32_t kind;	/* NPU_EVENT_* */
+	uint32_t dropped;	/* events lost just before this one: not read in time */
+	uint32_t context;	/* npu_context_number(); 0: none of this device handle */
+	uint32_t queue;	/* npu_queue_number(); likewise */
+	uint64_t value[2];
+	uint64_t reserved[2];
+};
+
+/* Counters grow, as those of struct npu_telemetry. */
+struct npu_sample {
+	uint64_t time_ns;	/* CLOCK_MONOTONIC */
+	uint32_t dropped;	/* samples lost just before this one */
+	uint32_t throttle;	/* NPU_THROTTLE_* */
+	uint64_t tensor_busy_ns;
+	uint64_t copy_busy_ns;
+	uint64_t energy_uj;
+	uint64_t clock_hz;
+	uint32_t power_mw;
+	int32_t temperature_mc;	/* millidegree Celsius */
+	uint32_t queues;	/* that exist */
+	uint32_t slots_active;	/* that run one */
+	uint64_t reserved[2];
+};
+
+#define NPU_STREAM_ALL 0x1	/* of all processes: needs CAP_PERFMON */
+
+/*
+ * npu_stream_open_events() - be told what happens from now on.
+ * @kinds: 1 << NPU_EVENT_* for each that is wanted
+ * @flags: NPU_STREAM_*
+ *
+ * Without NPU_STREAM_ALL faults and queues are those of this device handle.
+ *
+ * Errors: -EACCES NPU_STREAM_ALL needs CAP_PERFMON; -EDQUOT too many streams.
+ */
+int npu_stream_open_events(struct npu_device *device, uint32_t kinds, uint32_t flags,
+			   struct npu_stream **stream, struct npu_error *error);
+
+/*
+ * npu_stream_open_samples() - have a sample of the card's load each period.
+ * @period_ns: 10 ms to 2^32 - 1 ns
+ * Errors: -EACCES needs CAP_PERFMON, since it shows what others do; -EDQUOT too
+ * many streams.
+ */
+int npu_stream_open_samples(struct npu_device *device, uint64_t period_ns,
+			    struct npu_stream **stream, struct npu_error *error);
+
+struct npu_stream *npu_stream_ref(struct npu_stream *stream);
+void npu_stream_unref(struct npu_stream *stream);
+
+/*
+ * npu_stream_fd() - for poll and epoll: readable (POLLIN) when there is a
+ * record, POLLHUP at the end. It stays the stream's: do not read or close it.
+ */
+int npu_stream_fd(const struct npu_stream *stream);
+
+/*
+ * npu_stream_event(), npu_stream_sample() - take the oldest record.
+ * @timeout_ns: as npu_job_wait()
+ *
+ * Errors: -ETIMEDOUT there is none; -EINVAL the stream is one of the others;
+ * -ENODEV the card was lost or reset, and all that came before has been read.
+ */
+int npu_stream_event(struct npu_stream *stream, struct npu_event *event, int64_t timeout_ns,
+		     struct npu_error *error);
+int npu_stream_sample(struct npu_stream *stream, struct npu_sample *sample, int64_t timeout_ns,
+		      struct npu_error *error);
+
 /* ---- Graph: a compiled file, readable without a device ----------------- */
 
 /*
@@ -351,6 +431,9 @@ void npu_context_unref(struct npu_context *context);
  * that is not mapped (the text tells which; other queues still work); -ENODEV.
  */
 int npu_context_status(struct npu_context *context, struct npu_error *error);
+
+/* npu_context_number() - by which events and the log name it, > 0. */
+uint32_t npu_context_number(const struct npu_context *context);
 
 /* ---- Buffer ----------------------------------------------------------- */
 
@@ -549,6 +632,9 @@ void npu_queue_unref(struct npu_queue *queue);
  * its models and buffers remain good; -ENODEV.
  */
 int npu_queue_status(struct npu_queue *queue, struct npu_error *error);
+
+/* npu_queue_number() - by which events and the log name it, > 0. */
+uint32_t npu_queue_number(const struct npu_queue *queue);
 
 struct npu_queue_usage {
 	uint64_t jobs;	/* completed */

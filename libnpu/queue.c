@@ -303,6 +303,11 @@ int npu_queue_status(struct npu_queue *queue, struct npu_error *error)
 	return ret;
 }
 
+uint32_t npu_queue_number(const struct npu_queue *queue)
+{
+	return queue->handle;
+}
+
 int npu_queue_usage(struct npu_queue *queue, struct npu_queue_usage *usage, struct npu_error *error)
 {
 	struct drm_npu_queue_get_state state = { 0 };

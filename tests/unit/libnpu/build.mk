@@ -15,6 +15,7 @@ $(eval $(call unit_test,libnpu-fences,$(libnpu_test)/test_fences.c $(libnpu_rig)
 $(eval $(call unit_test,libnpu-sharing,$(libnpu_test)/test_sharing.c $(libnpu_rig),$(libnpu_test_libs)))
 $(eval $(call unit_test,libnpu-weights,$(libnpu_test)/test_weights.c $(libnpu_rig),$(libnpu_test_libs)))
 $(eval $(call unit_test,libnpu-log,$(libnpu_test)/test_log.c $(libnpu_rig),$(libnpu_test_libs)))
+$(eval $(call unit_test,libnpu-stream,$(libnpu_test)/test_stream.c $(libnpu_rig),$(libnpu_test_libs)))
 $(eval $(call unit_test,libnpu-profile,$(libnpu_test)/test_profile.c $(libnpu_rig),$(libnpu_test_libs)))
 $(eval $(call unit_test,libnpu-threads,$(libnpu_test)/test_threads.c $(libnpu_rig),$(libnpu_test_libs)))
 # With the library's own ioctl.c, and libdrm, on an ioctl() of the test's.
@@ -25,4 +26,4 @@ $(eval $(call unit_test,libnpu-symbols,$(libnpu_test)/test_symbols.c,-ldl))
 $(O)/tests/libnpu-symbols: $(O)/lib/libnpu.so.1 $(O)/lib/libnpuc.so.1
 
 # What has threads, for ThreadSanitizer.
-THREAD_TESTS += $(addprefix $(O)/tests/libnpu-,device submit fences profile sharing weights log threads)
+THREAD_TESTS += $(addprefix $(O)/tests/libnpu-,device submit fences profile sharing weights log stream threads)

@@ -61,6 +61,10 @@ int fake_foreign_buffer(uint64_t size);
 /* Accesses by the host to foreign memory that have begun and not ended. */
 unsigned int fake_accesses(void);
 
+/* The driver puts a record into the stream @fd; there will be no more. */
+void fake_record(int fd, const void *record, size_t size);
+void fake_end_stream(int fd);
+
 /* Opens the fake card. */
 int fake_open(struct npu_device **device, struct npu_error *error);
 

@@ -63,6 +63,8 @@ static void forget(const struct file *f)
 	fake_fence_put(f->fence);
 	fake_syncobj_put(f->syncobj);
 	fake_memory_put(f->memory);
+	if (f->pipe)
+		close(f->pipe);
 }
 
 void fake_close_descriptor(int fd)
@@ -251,4 +253,37 @@ int npu_kernel_file_sync(int file, bool read, bool write, bool begin)
 	assert(fake_find_descriptor(file)->memory && (read || write) && (begin || fake.syncs));
 	fake.syncs += begin ? 1 : -1U;
 	return fake_leave(0);
+}
+
+/* A stream is a pipe: fake_record() writes to it. */
+int npu_kernel_stream_open(int fd, uint32_t kind, uint32_t flags, uint64_t filter,
+			   uint64_t period_ns)
+{
+	int ends[2], ret = fake_enter();
+
+	if (ret)
+		return ret;
+	assert(flags & DRM_NPU_STREAM_NONBLOCK);
+	assert(kind == DRM_NPU_STREAM_EVENTS ? filter && !period_ns : !filter && period_ns);
+	if (flags & DRM_NPU_STREAM_ALL)
+		return fake_leave(-EACCES);
+	assert(!pipe2(ends, O_CLOEXEC | O_NONBLOCK) && fake.descriptor_count < FILES);
+	fake.descriptors[fake.descriptor_count++] = (struct file){ .fd = ends[0], .pipe = ends[1] };
+	fake.files++;
+	return fake_leave(ends[0]);
+}
+
+void fake_record(int fd, const void *record, size_t size)
+{
+	pthread_mutex_lock(&fake.lock);
+	assert(write(fake_find_descriptor(fd)->pipe, record, size) == (ssize_t)size);
+	pthread_mutex_unlock(&fake.lock);
+}
+
+void fake_end_stream(int fd)
+{
+	pthread_mutex_lock(&fake.lock);
+	close(fake_find_descriptor(fd)->pipe);
+	fake_find_descriptor(fd)->pipe = 0;
+	pthread_mutex_unlock(&fake.lock);
 }

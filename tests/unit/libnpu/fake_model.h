@@ -47,6 +47,7 @@ struct file {
 	struct fence *fence;
 	struct syncobj *syncobj;
 	struct memory *memory;
+	int pipe; /* the writing end of a stream; 0: none */
 };
 
 enum kind { NONE, BO, VM, QUEUE, SYNCOBJ };

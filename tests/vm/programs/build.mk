@@ -12,6 +12,7 @@ $(eval $(call vm_test,libnpu_job,$(vm_programs)/libnpu_job.c $(vm_rig),$(vm_libn
 $(eval $(call vm_test,libnpu_fences,$(vm_programs)/libnpu_fences.c $(vm_rig),$(vm_libnpu)))
 $(eval $(call vm_test,libnpu_profile,$(vm_programs)/libnpu_profile.c $(vm_programs)/digits.c $(vm_rig),$(vm_libnpu) -lm))
 $(eval $(call vm_test,libnpu_sharing,$(vm_programs)/libnpu_sharing.c $(vm_programs)/digits.c $(vm_rig),$(vm_libnpu) -lm))
+$(eval $(call vm_test,libnpu_events,$(vm_programs)/libnpu_events.c $(vm_rig),$(vm_libnpu)))
 $(eval $(call vm_test,libnpu_duty,$(vm_programs)/libnpu_duty.c $(vm_programs)/digits.c $(vm_rig),$(vm_libnpu) -lm))
 $(eval $(call vm_test,libnpu_model,$(vm_programs)/libnpu_model.c $(vm_programs)/digits.c $(vm_builder) $(vm_rig),$(vm_libnpu) -lsodium -lm))
 $(eval $(call vm_test,libnpu_threads,$(vm_programs)/libnpu_threads.c $(vm_programs)/digits.c $(vm_rig),$(vm_libnpu) -lm))
