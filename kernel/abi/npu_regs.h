@@ -159,7 +159,7 @@
 #define   NPU_DEBUG_ENGINE_HANG		5	/* engines never finish */
 #define   NPU_DEBUG_BAD_ADMIN		6	/* admin answers are garbage */
 #define   NPU_DEBUG_FENCE_BACKWARDS	7	/* fence values decrease */
-#define   NPU_DEBUG_ENGINE_DEAD		8	/* engines never finish, nor let go of what is aborted */
+#define   NPU_DEBUG_ENGINE_DEAD		8	/* nor let go of what is aborted */
 
 /*
  * Card memory and clock error counters, resets and history are read by the
