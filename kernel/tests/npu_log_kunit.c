@@ -33,7 +33,7 @@ static void npu_log_write(struct npu_fake *fake, const struct npu_admin_command 
 }
 
 static char *npu_log_read(struct kunit *test, const char *indent, const char *text, u32 size,
-			      u32 claims)
+			  u32 claims)
 {
 	struct npu_fake *fake = test->priv;
 	char *out = kunit_kzalloc(test, ROOM + 1, GFP_KERNEL);
