@@ -203,32 +203,6 @@ static u64 npu_copy_map_device(struct npu_copy *copy, u64 offset, u64 size, u64 
 	return va;
 }
 
-/* Maps @size bytes of DMA-mapped memory from @offset on into the system window. */
-static void npu_copy_map_system(struct npu_copy *copy, struct sg_table *sgt, u64 offset, u64 size,
-				u64 flags)
-{
-	u64 va = NPU_COPY_SYSTEM_VA;
-	struct scatterlist *sg;
-	int i;
-
-	for_each_sgtable_dma_sg(sgt, sg, i) {
-		u64 length = sg_dma_len(sg), part;
-
-		if (offset >= length) {
-			offset -= length;
-			continue;
-		}
-		part = min(length - offset, size);
-		npu_mmu_map(&copy->mmu, va, sg_dma_address(sg) + offset, part,
-			    flags | NPU_PTE_SNOOP);
-		offset = 0;
-		va += part;
-		size -= part;
-		if (!size)
-			return;
-	}
-}
-
 /* ---- What the driver asks for ------------------------------------------------------ */
 
 int npu_copy_move(struct npu_device *ndev, struct sg_table *sgt, u64 offset, u64 size,
@@ -250,7 +224,8 @@ int npu_copy_move(struct npu_device *ndev, struct sg_table *sgt, u64 offset, u64
 			return -ENODEV;
 		device = npu_copy_map_device(copy, offset + at, packet.size,
 					     to_device ? NPU_PTE_WRITE : 0);
-		npu_copy_map_system(copy, sgt, at, packet.size, to_device ? 0 : NPU_PTE_WRITE);
+		npu_mmu_map_sgtable(&copy->mmu, NPU_COPY_SYSTEM_VA, sgt, at, packet.size,
+				    to_device ? 0 : NPU_PTE_WRITE);
 		packet.source = to_device ? NPU_COPY_SYSTEM_VA : device;
 		packet.destination = to_device ? device : NPU_COPY_SYSTEM_VA;
 		ret = npu_copy_run(ndev, &packet);

@@ -226,6 +226,29 @@ void npu_mmu_map(struct npu_mmu *mmu, u64 va, u64 address, u64 size, u64 flags)
 		npu_mmu_map_table(mmu->root, va, va + size, address, flags);
 }
 
+void npu_mmu_map_sgtable(struct npu_mmu *mmu, u64 va, const struct sg_table *sgt, u64 offset,
+			 u64 size, u64 flags)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		u64 length = sg_dma_len(sg), part;
+
+		if (offset >= length) {
+			offset -= length;
+			continue;
+		}
+		part = min(length - offset, size);
+		npu_mmu_map(mmu, va, sg_dma_address(sg) + offset, part, flags | NPU_PTE_SNOOP);
+		offset = 0;
+		va += part;
+		size -= part;
+		if (!size)
+			return;
+	}
+}
+
 /* A table that is not linked any more stands by for the next time. */
 static void npu_mmu_empty(struct npu_mmu_table *table)
 {

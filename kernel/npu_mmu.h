@@ -11,6 +11,7 @@
 
 struct npu_device;
 struct npu_mmu_table;
+struct sg_table;
 
 struct npu_mmu {
 	struct npu_device *ndev;
@@ -38,6 +39,9 @@ int npu_mmu_prepare(struct npu_mmu *mmu, u64 va, u64 size);
  * moment in which nothing is, and then needs a flush and npu_mmu_tidy().
  */
 void npu_mmu_map(struct npu_mmu *mmu, u64 va, u64 address, u64 size, u64 flags);
+/* The same for @size bytes of DMA-mapped system memory, from @offset of @sgt on. */
+void npu_mmu_map_sgtable(struct npu_mmu *mmu, u64 va, const struct sg_table *sgt, u64 offset,
+			 u64 size, u64 flags);
 /* Unmaps; only npu_mmu_flush() makes sure that the card knows. */
 void npu_mmu_unmap(struct npu_mmu *mmu, u64 va, u64 size);
 /*

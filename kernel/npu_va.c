@@ -20,30 +20,6 @@
 #include "npu_va.h"
 #include "npu_vm.h"
 
-static void npu_va_map_system(struct npu_vm *vm, const struct sg_table *sgt, u64 va, u64 size,
-			      u64 offset, u64 flags)
-{
-	struct scatterlist *sg;
-	int i;
-
-	for_each_sgtable_dma_sg(sgt, sg, i) {
-		u64 length = sg_dma_len(sg), part;
-
-		if (offset >= length) {
-			offset -= length;
-			continue;
-		}
-		part = min(length - offset, size);
-		npu_mmu_map(&vm->mmu, va, sg_dma_address(sg) + offset, part,
-			    flags | NPU_PTE_SNOOP);
-		offset = 0;
-		va += part;
-		size -= part;
-		if (!size)
-			return;
-	}
-}
-
 void npu_va_map(struct npu_vm *vm, struct npu_bo *bo, u64 va, u64 size, u64 offset, u32 flags)
 {
 	const u64 pte = flags & DRM_NPU_VM_MAP_READONLY ? 0 : NPU_PTE_WRITE;
@@ -53,7 +29,7 @@ void npu_va_map(struct npu_vm *vm, struct npu_bo *bo, u64 va, u64 size, u64 offs
 		npu_mmu_map(&vm->mmu, va, ((u64)res->start << PAGE_SHIFT) + offset, size,
 			    pte | NPU_PTE_DEVICE);
 	else
-		npu_va_map_system(vm, &to_npu_tt(bo->ttm.ttm)->sgt, va, size, offset, pte);
+		npu_mmu_map_sgtable(&vm->mmu, va, &to_npu_tt(bo->ttm.ttm)->sgt, offset, size, pte);
 }
 
 void npu_va_evict_bo(struct npu_bo *bo)

@@ -100,7 +100,7 @@ static int fail_permission(const char *node, struct npu_error *error)
 			 "applied: install it and run 'udevadm trigger' as root");
 	else if (listed_in_group(names.user, st.st_gid))
 		snprintf(remedy, sizeof(remedy),
-			 "you are a member of group %s, but not in this session: log in again",
+			 "you joined group %s after you had logged in: log in again",
 			 names.group);
 	else
 		snprintf(remedy, sizeof(remedy),

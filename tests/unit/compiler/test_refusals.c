@@ -520,7 +520,7 @@ static void other_formats_are_told_apart(void **state)
 	check_bytes("\x1c\0\0\0TFL3", 8, "a TensorFlow Lite model");
 	check_bytes("\x89HDF\r\n", 6, "an HDF5 file");
 	check_bytes("GGUF\x03\0\0\0", 8, "a GGUF model");
-	check_bytes("version https://git-lfs.example/spec/v1\n", 40, "a Git LFS pointer");
+	check_bytes("version https://git-lfs\n", 24, "a Git LFS pointer");
 	check_bytes("{\"model\": 1}", 12, "perhaps JSON");
 	check_bytes("<html>", 6, "perhaps HTML");
 	check_bytes("just some text", 14, "not an ONNX model");
